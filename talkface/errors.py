@@ -1,0 +1,44 @@
+"""Everything that can go wrong, as one small tree: what happened, what to do, and the exit code."""
+
+from __future__ import annotations
+
+
+class TalkfaceError(Exception):
+    """A failure explained to the user.
+
+    Attributes:
+        message: one sentence, what is wrong (expected and got, where that helps).
+        hint: one sentence, what to do about it; may be empty.
+        exit_code: what the command line exits with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class RenderError(TalkfaceError):
+    """Drawing or encoding failed although the inputs were usable."""
+
+    exit_code = 1
+
+
+class UsageError(TalkfaceError):
+    """An option or an argument is not acceptable."""
+
+    exit_code = 2
+
+
+class InputError(TalkfaceError):
+    """The portrait or the speech cannot be used."""
+
+    exit_code = 3
+
+
+class EnvironmentFailure(TalkfaceError):
+    """Weights, ffmpeg, disk or device are missing or broken."""
+
+    exit_code = 4

@@ -1,0 +1,178 @@
+"""What the stages hand to one another: frozen records, with shapes and units written down once.
+
+Letters: T frames, N samples, K dynamics axes, D motion axes, V vertices, F triangles. Pixels have x right and y down;
+pixel (0, 0) has its *centre* at (0, 0). Pictures are uint8 RGB outside the networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+SPEECH_RATE_HZ = 16_000
+FEATURE_RATE_HZ = 50
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A still picture of a face.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, upright, transparency composited.
+        path: where it came from.
+        notes: what reading it had to decide, one sentence each ("took the first frame of a video").
+    """
+
+    image: np.ndarray
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Speech:
+    """The voice.
+
+    Attributes:
+        samples: (N,) float32 mono at 16 kHz, finite, within +-1; may be a memory map.
+        duration_s: length of the original sound.
+        path: the original file, from which the video's sound is taken.
+        notes: what reading it had to decide.
+    """
+
+    samples: np.ndarray
+    duration_s: float
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SpeechFeatures:
+    """What the speech encoder hears, at FEATURE_RATE_HZ (frame i is centred on (i + .5) / rate seconds).
+
+    Attributes:
+        phones: (T, P) float16 posteriors over `phone_names`, each row sums to 1.
+        phone_names: the P phone classes, "sil" among them.
+        level_db: (T,) float32 loudness of the frame, dB relative to the loud parts (95th percentile) of this speech.
+        voiced: (T,) float32 0-1 probability of voicing.
+        pitch_hz: (T,) float32 fundamental frequency, 0 where unvoiced.
+        is_silent: the whole recording holds no voice.
+    """
+
+    phones: np.ndarray
+    phone_names: tuple[str, ...]
+    level_db: np.ndarray
+    voiced: np.ndarray
+    pitch_hz: np.ndarray
+    is_silent: bool
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole camera at the origin looking along -z (y up): x_px = centre_x - focal_px * X / Z,
+    y_px = centre_y + focal_px * Y / Z for a point (X, Y, Z) in centimetres with Z < 0."""
+
+    focal_px: float
+    centre_x: float
+    centre_y: float
+
+
+@dataclass(frozen=True)
+class FaceMesh:
+    """The face model of one person: x to the image's right (the subject's left), y up, z towards the viewer, cm.
+
+    Attributes:
+        neutral: (V, 3) float32 vertices at rest (identity applied, all dynamics zero, lips closed, eyes open).
+        dynamics: (K, V, 3) float32 displacement per unit of each axis of `space.DYNAMICS_AXES`.
+        triangles: (F, 3) int64.
+        parts: (V,) uint8, index into `FACE_PARTS`.
+        upper_lip, lower_lip: (M,) int64 vertices along the inner lip edges, image left to right, corners included.
+    """
+
+    neutral: np.ndarray
+    dynamics: np.ndarray
+    triangles: np.ndarray
+    parts: np.ndarray
+    upper_lip: np.ndarray
+    lower_lip: np.ndarray
+
+
+FACE_PARTS = ("face", "head", "socket", "gums_upper", "gums_lower", "tongue", "teeth_upper", "teeth_lower",
+              "eye_left", "eye_right")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FaceFit:
+    """A portrait understood: landmarks, and the face model laid over them, all in pixels of the portrait.
+
+    A model point X is seen at camera(rotation @ X + translation), then moved by the residual warp, which makes the
+    landmarks land exactly.
+
+    Attributes:
+        landmarks: (478, 3) float32, MediaPipe's topology, irises 468-477; z in the same scale, towards the viewer negative.
+        mesh: the person's face model.
+        dynamics: (K,) float32, the portrait's own expression.
+        camera, rotation (3, 3), translation (3,): where the head is.
+        residual_from, residual_to: (R, 2) float32 control points of the residual warp (projected -> wanted).
+        yaw_deg, pitch_deg, roll_deg: head pose (see `talkface.pose`).
+        interocular_px: distance between the eye centres.
+        error_px: rms distance of the projected model to the landmarks before the residual warp.
+        warnings: what a person should know about this picture, one sentence each.
+    """
+
+    landmarks: np.ndarray
+    mesh: FaceMesh
+    dynamics: np.ndarray
+    camera: Camera
+    rotation: np.ndarray
+    translation: np.ndarray
+    residual_from: np.ndarray
+    residual_to: np.ndarray
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    interocular_px: float
+    error_px: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What the user steers; the defaults mean "as the voice and the portrait suggest".
+
+    Attributes:
+        gaze_yaw_deg, gaze_pitch_deg: main gaze direction relative to the portrait's (+yaw image right, +pitch up).
+        head_distance: 1 = as in the portrait.
+        emotions: (name, strength 0-1) offsets, added up.
+        amplitude: scale of head and expression motion; 0 = lips only.
+    """
+
+    gaze_yaw_deg: float = 0.0
+    gaze_pitch_deg: float = 0.0
+    head_distance: float = 1.0
+    emotions: tuple[tuple[str, float], ...] = ()
+    amplitude: float = 1.0
+
+
+@dataclass(frozen=True)
+class MotionSequence:
+    """Motion of the whole performance: values (T, D) float32 in the axes of `space.MotionSpace`, frame t at t / fps."""
+
+    values: np.ndarray
+    fps: float
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """What `talkface.render` made."""
+
+    path: Path
+    frames: int
+    fps: float
+    duration_s: float
+    seed: int
+    device: str
+    timings_s: dict[str, float] = field(default_factory=dict)
+    face: dict[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
