@@ -88,6 +88,7 @@ class FaceMesh:
         triangles: (F, 3) int64.
         parts: (V,) uint8, index into `FACE_PARTS`.
         upper_lip, lower_lip: (M,) int64 vertices along the inner lip edges, image left to right, corners included.
+        eye_centres, eye_radii: (2, 3) and (2,) float32 of the eyeballs, subject's left first.
     """
 
     neutral: np.ndarray
@@ -96,6 +97,8 @@ class FaceMesh:
     parts: np.ndarray
     upper_lip: np.ndarray
     lower_lip: np.ndarray
+    eye_centres: np.ndarray
+    eye_radii: np.ndarray
 
 
 FACE_PARTS = ("face", "head", "socket", "gums_upper", "gums_lower", "tongue", "teeth_upper", "teeth_lower",
@@ -119,6 +122,8 @@ class FaceFit:
         interocular_px: distance between the eye centres.
         error_px: rms distance of the projected model to the landmarks before the residual warp.
         warnings: what a person should know about this picture, one sentence each.
+        gaze_deg: (2, 2) float32 (yaw, pitch) of the eyeballs relative to the head, subject's left eye first: the pupil of
+            eye i lies at mesh.eye_centres[i] + mesh.eye_radii[i] * pose.direction(*gaze_deg[i]).
     """
 
     landmarks: np.ndarray
@@ -135,6 +140,17 @@ class FaceFit:
     interocular_px: float
     error_px: float
     warnings: tuple[str, ...] = ()
+    gaze_deg: np.ndarray = field(default_factory=lambda: np.zeros((2, 2), np.float32))
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of the portrait, in its pixels: `x0`, `y0` are the outer edges of its left and top (-0.5 is the picture's
+    border, since pixel 0 has its centre at 0), `size` its side."""
+
+    x0: float
+    y0: float
+    size: float
 
 
 @dataclass(frozen=True)
