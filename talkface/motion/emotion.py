@@ -1,0 +1,106 @@
+"""Emotions as offsets on the face: named presets over the dynamics axes, after FACS, and how each changes the bearing.
+
+Sources: Ekman & Friesen's action units for the basic emotions (happiness 6+12, sadness 1+4+15, surprise 1+2+5+26, fear
+1+2+4+5+20+26, anger 4+5+7+23, disgust 9+15+16, contempt 12+14 on one side), written with ARKit's blendshapes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from talkface.errors import UsageError
+from talkface.motion.life import Style
+from talkface.space import DYNAMICS_AXES
+
+_PRESETS: dict[str, dict[str, float]] = {
+    "neutral": {},
+    "happy": {"mouthSmile": 0.7, "cheekSquint": 0.55, "eyeSquint": 0.22, "mouthDimple": 0.12,
+              "mouthUpperUp": 0.12, "browInnerUp": 0.08, "browOuterUp": 0.1},
+    "sad": {"browInnerUp": 0.75, "browDown": 0.18, "mouthFrown": 0.65, "eyeBlink": 0.14, "eyeSquint": 0.1,
+            "mouthShrugLower": 0.25, "mouthPress": 0.08},
+    "angry": {"browDown": 0.85, "eyeSquint": 0.3, "eyeWide": 0.25, "noseSneer": 0.3, "mouthPress": 0.25,
+              "mouthFrown": 0.22, "mouthRollLower": 0.1, "jawForward": 0.12},
+    "surprised": {"browInnerUp": 0.85, "browOuterUp": 0.8, "eyeWide": 0.65, "jawOpen": 0.14, "mouthFunnel": 0.06},
+    "afraid": {"browInnerUp": 0.8, "browOuterUp": 0.35, "browDown": 0.2, "eyeWide": 0.6, "mouthStretch": 0.45,
+               "jawOpen": 0.05, "mouthFrown": 0.15},
+    "disgusted": {"noseSneer": 0.8, "browDown": 0.45, "eyeSquint": 0.35, "cheekSquint": 0.3, "mouthUpperUp": 0.35,
+                  "mouthFrown": 0.3, "mouthShrugLower": 0.2},
+    "contempt": {"mouthSmileLeft": 0.42, "mouthDimpleLeft": 0.5, "cheekSquintLeft": 0.25, "noseSneerLeft": 0.12,
+                 "eyeSquint": 0.2, "browOuterUpRight": 0.2, "mouthPressLeft": 0.2, "eyeBlink": 0.05},
+}  # fmt: skip
+
+_STYLES: dict[str, Style] = {
+    "neutral": Style(),
+    "happy": Style(head=1.15, pace=1.15, pitch_deg=1.0, brow=1.2),
+    "sad": Style(head=0.65, pace=0.7, pitch_deg=-3.0, gaze_pitch_deg=-3.0, blink=0.85, brow=0.6),
+    "angry": Style(head=1.1, pace=1.25, pitch_deg=-2.0, gaze_pitch_deg=1.0, blink=0.8, brow=0.4),
+    "surprised": Style(head=1.1, pace=1.1, pitch_deg=1.5, blink=0.8, brow=0.6),
+    "afraid": Style(head=0.8, pace=1.35, pitch_deg=0.5, blink=1.3, brow=0.6),
+    "disgusted": Style(head=0.95, pace=0.9, pitch_deg=1.0, blink=1.1, brow=0.5),
+    "contempt": Style(head=0.85, pace=0.85, pitch_deg=2.0, gaze_pitch_deg=-2.0, brow=0.7),
+}
+
+EMOTIONS: tuple[str, ...] = tuple(_PRESETS)
+
+_OPENING = ("jawOpen", "mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
+"""Axes that part the lips; an emotion may not use them while the voice needs the lips closed."""
+
+_STRETCHING = ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthShrugLower")
+"""Axes that make closing harder: they yield a little."""
+
+_CLOSED_BELOW = 0.1
+
+
+def emotion_offset(emotions: tuple[tuple[str, float], ...]) -> np.ndarray:
+    """Sum of the presets, each times its strength: (K,) over `space.DYNAMICS_AXES`, within 0-1.
+
+    Raises UsageError for an unknown name or a strength outside 0-1.
+    """
+    offset = np.zeros(len(DYNAMICS_AXES))
+    for name, strength in emotions:
+        _check(name, strength)
+        for axis, size in _PRESETS[name].items():
+            for side in ("",) if axis in DYNAMICS_AXES else ("Left", "Right"):
+                offset[DYNAMICS_AXES.index(axis + side)] += size * strength
+    return np.clip(offset, 0.0, 1.0)
+
+
+def emotion_style(emotions: tuple[tuple[str, float], ...]) -> Style:
+    """How the emotions together change the bearing: scales multiply, rests add up, each by its strength."""
+    scale, rest = {"head": 1.0, "pace": 1.0, "blink": 1.0, "brow": 1.0}, {"pitch_deg": 0.0, "gaze_pitch_deg": 0.0}
+    for name, strength in emotions:
+        _check(name, strength)
+        style = _STYLES[name]
+        scale = {key: value * getattr(style, key) ** strength for key, value in scale.items()}
+        rest = {key: value + getattr(style, key) * strength for key, value in rest.items()}
+    return Style(**{k: float(np.clip(v, 0.5, 1.6)) for k, v in scale.items()}, **rest)
+
+
+def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> np.ndarray:
+    """Lay an emotion over moving lips so that p, b and m still close.
+
+    Args:
+        dynamics: (T, K) articulation, where jawOpen = mouthClose is a closed mouth.
+        offset: (K,) from `emotion_offset`.
+        onset: (T,) 0-1, how far the emotion has come.
+
+    Returns:
+        (T, K) sum, within 0-1.
+    """
+    if not offset.any():
+        return dynamics
+    column = DYNAMICS_AXES.index
+    parted = dynamics[:, [column(axis) for axis in _OPENING[1:]]].sum(1)
+    opening = dynamics[:, column("jawOpen")] - dynamics[:, column("mouthClose")] + 0.5 * parted
+    freedom = np.clip(opening / _CLOSED_BELOW, 0.0, 1.0)
+    share = np.ones((len(dynamics), len(offset)))
+    share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
+    share[:, [column(axis) for axis in _STRETCHING]] = 0.75 + 0.25 * freedom[:, None]
+    return np.clip(dynamics + onset[:, None] * share * offset, 0.0, 1.0)
+
+
+def _check(name: str, strength: float) -> None:
+    if name not in _PRESETS:
+        raise UsageError(f"no emotion is called {name!r}", "Choose from: " + ", ".join(EMOTIONS) + ".")
+    if not 0 <= strength <= 1:
+        raise UsageError(f"the strength of {name} must be between 0 and 1, not {strength:g}", "Try 0.5.")

@@ -1,0 +1,207 @@
+"""What keeps a speaking head alive: sway, nods on stresses, posture shifts, breathing, brows, small smiles.
+
+All curves live on the grid of `rhythm.GRID_HZ`, come from a seed and a voice, and start at zero, because the portrait is
+the first frame. Figures follow VASA-1's videos and real speakers as measured by `training/life_statistics.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from talkface.motion.rhythm import GRID_HZ, Rhythm, smooth
+
+HEAD_SCALE = 1.0
+"""One knob for the size of all head motion; 1 matches VASA-1."""
+
+_LIMIT_DEG = np.array([13.0, 9.0, 9.0])
+_SLOW_BAND_HZ = (0.12, 0.55)
+_FAST_BAND_HZ = (0.55, 2.2)
+_SLOW_DEG = np.array([3.6, 2.4, 2.2])
+_FAST_DEG = np.array([1.8, 1.3, 1.0])
+_NOD_DEG = np.array([1.1, 3.0, 1.0])
+_POSTURE_DEG = np.array([2.6, 1.4, 1.5])
+_IDLE_SHARE = 0.35
+_TARGET_STEP_DEG = 0.46
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a mood changes the way somebody moves; the defaults are an ordinary speaker.
+
+    Attributes:
+        head: scale of head motion.
+        pace: scale of its speed.
+        pitch_deg: where the head rests (+ chin up).
+        gaze_pitch_deg: where the eyes rest.
+        blink: scale of the blink rate.
+        brow: scale of brow accents.
+    """
+
+    head: float = 1.0
+    pace: float = 1.0
+    pitch_deg: float = 0.0
+    gaze_pitch_deg: float = 0.0
+    blink: float = 1.0
+    brow: float = 1.0
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """An independent source of chance for one purpose, so that changing one part leaves the others as they were."""
+    return np.random.default_rng([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, *name.encode()])
+
+
+def ease(x: np.ndarray) -> np.ndarray:
+    """Smooth step from 0 to 1 over x in 0-1, with zero velocity and acceleration at both ends."""
+    x = np.clip(x, 0.0, 1.0)
+    return x**3 * (10 - 15 * x + 6 * x * x)
+
+
+def band_noise(rng: np.random.Generator, samples: int, low_hz: float, high_hz: float) -> np.ndarray:
+    """Gaussian noise (samples,) of unit spread whose *speed* is spread evenly over low_hz-high_hz, with soft edges."""
+    length = 2 ** int(np.ceil(np.log2(max(samples, 40 * GRID_HZ))))
+    freq_hz = np.fft.rfftfreq(length, 1 / GRID_HZ)
+    safe_hz = np.maximum(freq_hz, 1e-3)
+    gain = np.exp(-((low_hz / safe_hz) ** 4) - (safe_hz / high_hz) ** 4) / safe_hz
+    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(length)) * gain, length)
+    return (noise / noise.std())[:samples]
+
+
+def head_angles(rhythm: Rhythm, seed: int, style: Style) -> np.ndarray:
+    """Yaw, pitch and roll of the head relative to the portrait, (N, 3) degrees on the grid, starting at zero."""
+    rng = stream(seed, "head")
+    samples = len(rhythm.activity)
+    drive = _IDLE_SHARE + (1 - _IDLE_SHARE) * smooth(rhythm.activity, 0.35)
+    vigour = smooth(rhythm.activity * (0.45 + 0.9 * rhythm.loudness), 0.2)
+    slow = np.stack([band_noise(rng, samples, *(f * style.pace for f in _SLOW_BAND_HZ)) for _ in range(3)], 1)
+    fast = np.stack([band_noise(rng, samples, *(f * style.pace for f in _FAST_BAND_HZ)) for _ in range(3)], 1)
+    fast[:, 2] = 0.8 * fast[:, 2] - 0.6 * fast[:, 0]
+    angles = slow * _SLOW_DEG * drive[:, None] + fast * _FAST_DEG * vigour[:, None]
+    angles += _nods(rhythm, stream(seed, "nods")) + _posture(rhythm, stream(seed, "posture"), style)
+    angles *= _level(angles, rhythm) * style.head * HEAD_SCALE
+    angles = _from_rest(angles, rhythm.times_s)
+    return _LIMIT_DEG * np.tanh(angles / _LIMIT_DEG)
+
+
+def _from_rest(curve: np.ndarray, times_s: np.ndarray, settle_s: float = 1.0) -> np.ndarray:
+    """Take the start value out of `curve` (N, C), giving it back over `settle_s`, and let the motion swell in."""
+    curve = curve - curve[:1] * (1 - ease(times_s / settle_s))[:, None]
+    return curve * ease(times_s / 0.5)[:, None]
+
+
+def _level(angles: np.ndarray, rhythm: Rhythm) -> float:
+    """A gentle gain that brings the speed while speaking towards that of real speakers."""
+    talking = rhythm.activity[::4][1:] > 0.5
+    if talking.sum() < 12:
+        return 1.0
+    step_deg = np.abs(np.diff(angles[::4], axis=0)).mean(1)[talking].mean()
+    return float(np.clip(_TARGET_STEP_DEG / step_deg, 0.6, 1.6) ** 0.75)
+
+
+def _bump(times_s: np.ndarray, at_s: float, rise_s: float, fall_s: float) -> np.ndarray:
+    """0 to 1 and back, peak at `at_s`; smooth everywhere."""
+    return ease((times_s - at_s + rise_s) / rise_s) * ease((at_s + fall_s - times_s) / fall_s)
+
+
+def _add_bump(curve: np.ndarray, at_s: float, rise_s: float, fall_s: float, size: np.ndarray | float) -> None:
+    """Add a bump to `curve` (N,) or (N, C) in place, touching only the samples it covers."""
+    low = max(0, int((at_s - rise_s) * GRID_HZ))
+    high = min(len(curve), int((at_s + fall_s) * GRID_HZ) + 2)
+    if high > low:
+        bump = _bump(np.arange(low, high) / GRID_HZ, at_s, rise_s, fall_s)
+        curve[low:high] += bump[:, None] * size if curve.ndim == 2 else bump * size
+
+
+def _add_step(steps: np.ndarray, curve: np.ndarray, at_s: float, length_s: float, size: np.ndarray) -> None:
+    """Move by `size` (C,) from `at_s` on: the way there into `curve` (N, C), the rest into `steps`, to be summed up."""
+    low = min(max(0, int(np.ceil(at_s * GRID_HZ))), len(curve))
+    high = min(max(low, int(np.ceil((at_s + length_s) * GRID_HZ))), len(curve))
+    curve[low:high] += ease((np.arange(low, high) / GRID_HZ - at_s) / length_s)[:, None] * size
+    if high < len(curve):
+        steps[high] += size
+
+
+def _nods(rhythm: Rhythm, rng: np.random.Generator) -> np.ndarray:
+    """Movements on stressed syllables (N, 3): mostly the chin dips, sometimes it lifts, with a little turn and tilt."""
+    angles = np.zeros((len(rhythm.activity), 3))
+    for at_s, strength in zip(rhythm.accent_s, rhythm.accent_strength, strict=True):
+        taken, lifted = rng.random() < 0.35 + 0.6 * strength, rng.random() < 0.22
+        size = rng.normal(size=3) * np.array([1.0, 0.25, 1.0])
+        size[1] = (0.7 if lifted else -1.0) * rng.uniform(0.5, 1.2) + 0.1 * size[1]
+        rise_s, fall_s, late_s = rng.uniform(0.2, 0.3), rng.uniform(0.32, 0.5), rng.uniform(-0.03, 0.08)
+        if taken:
+            _add_bump(angles, at_s + late_s, rise_s, fall_s, size * _NOD_DEG * (0.4 + 0.6 * strength))
+    return angles
+
+
+def _posture(rhythm: Rhythm, rng: np.random.Generator, style: Style) -> np.ndarray:
+    """Where the head rests (N, 3): a new place with every phrase, reached in about half a second."""
+    place = np.array([0.0, style.pitch_deg, 0.0])
+    steps, angles = np.zeros((len(rhythm.activity), 3)), np.zeros((len(rhythm.activity), 3))
+    _add_step(steps, angles, 0.0, 0.8, place)
+    here = place
+    for start_s, _ in rhythm.phrase_s:
+        there = place + 0.25 * (here - place) + rng.normal(size=3) * _POSTURE_DEG
+        there[2] -= 0.15 * there[0]
+        begin_s, length_s = start_s - 0.15 + rng.uniform(-0.1, 0.1), rng.uniform(0.55, 0.95) / style.pace
+        _add_step(steps, angles, max(0.0, begin_s), length_s, there - here)
+        here = there
+    if len(rhythm.phrase_s):
+        _add_step(steps, angles, rhythm.phrase_s[-1, 1] + 0.2, 1.2, 0.7 * (place - here))
+    return angles + np.cumsum(steps, axis=0)
+
+
+def head_shift(angles_deg: np.ndarray, rhythm: Rhythm, seed: int) -> np.ndarray:
+    """Shift of the head (N, 3): x and y in inter-ocular distances, and the ratio of its distance less 1.
+
+    It leans the way it turns and tilts, comes closer on stressed words, and breathes.
+    """
+    rng = stream(seed, "shift")
+    samples = len(angles_deg)
+    drive = (_IDLE_SHARE + (1 - _IDLE_SHARE) * rhythm.activity)[:, None]
+    sway = np.stack([band_noise(rng, samples, 0.1, 0.5) for _ in range(3)], 1) * np.array([0.012, 0.008, 0.006])
+    lean = np.stack([angles_deg[:, 0] * 0.0030 + angles_deg[:, 2] * 0.0022, -angles_deg[:, 1] * 0.002,
+                     angles_deg[:, 1] * 0.0006], 1)  # fmt: skip
+    shift = _from_rest(sway * drive * HEAD_SCALE, rhythm.times_s) + lean
+    shift[:, 1] -= 0.005 * breathing(rhythm, seed)
+    return shift
+
+
+def breathing(rhythm: Rhythm, seed: int) -> np.ndarray:
+    """The breath, (N,) about 0-1, near a quarter hertz, never quite regular; 0 at the start."""
+    rng = stream(seed, "breath")
+    rate_hz = rng.uniform(0.22, 0.29) * (1 + 0.12 * band_noise(rng, len(rhythm.activity), 0.05, 0.2))
+    phase = np.cumsum(rate_hz) / GRID_HZ
+    return 0.5 - 0.5 * np.cos(2 * np.pi * (phase - phase[0]))
+
+
+def brows(rhythm: Rhythm, seed: int, style: Style) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inner brow raise, outer brow raise and frown, each (N,) 0-1: up where the voice rises, a slow play otherwise."""
+    rng = stream(seed, "brows")
+    samples = len(rhythm.activity)
+    inner, outer, down = np.zeros(samples), np.zeros(samples), np.zeros(samples)
+    for at_s, strength, pitch in zip(rhythm.accent_s, rhythm.accent_strength, rhythm.accent_pitch, strict=True):
+        raised, frowned = rng.random() < 0.25 + 0.5 * pitch, rng.random() < 0.12
+        size, hold_s = rng.uniform(0.15, 0.45) * (0.4 + 0.6 * max(strength, pitch)), rng.uniform(0.3, 0.7)
+        share = rng.uniform(0.5, 1.0)
+        if raised:
+            _add_bump(inner, at_s - 0.02, 0.16, hold_s, size * share)
+            _add_bump(outer, at_s - 0.02, 0.16, hold_s, size * (1.4 - share))
+        elif frowned:
+            _add_bump(down, at_s, 0.2, hold_s, size * 0.7)
+    play = np.clip(band_noise(rng, samples, 0.08, 0.5), 0, 2) * 0.05 * (0.3 + 0.7 * rhythm.activity)
+    begin = ease(rhythm.times_s / 0.4)
+    return tuple(np.clip(smooth(c, 0.03), 0, 0.6) * begin * style.brow for c in (inner + play, outer + play, down))
+
+
+def warmth(rhythm: Rhythm, seed: int) -> np.ndarray:
+    """A hint of a smile (N, 2), left and right corner 0-1: its own level for every phrase, fading at the end of it."""
+    rng = stream(seed, "warmth")
+    level = np.zeros((len(rhythm.activity), 2))
+    for start_s, end_s in rhythm.phrase_s:
+        size = max(0.0, rng.normal(0.05, 0.06))
+        sides = np.array([rng.uniform(0.8, 1.0), rng.uniform(0.8, 1.0)])
+        at_s = rng.uniform(start_s, end_s)
+        _add_bump(level, at_s, max(0.3, at_s - start_s), max(0.5, end_s - at_s + 0.3), sides * size)
+    return np.clip(level, 0, 0.25)

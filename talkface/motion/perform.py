@@ -1,0 +1,137 @@
+"""The performance: lips from the voice, life around them, as the user's controls ask. Pure numpy, any frame rate.
+
+Everything but the lips is generated on a fixed time grid or as events in continuous time, then read at the frame times,
+so that the same seed gives the same performance at every frame rate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from talkface.motion import eyes, life
+from talkface.motion.articulation import articulate
+from talkface.motion.emotion import add_emotion, emotion_offset, emotion_style
+from talkface.motion.rhythm import Rhythm, rhythm_of
+from talkface.space import DYNAMICS_AXES, MotionSpace
+from talkface.types import Controls, MotionSequence, SpeechFeatures
+
+LARGEST_AMPLITUDE = 2.0
+EMOTION_ONSET_S = 0.4
+_STEADY_EYES = 0.85
+_GAZE_ONSET_S = (0.18, 0.26)
+_LARGEST_GAZE_DEG = np.array([28.0, 20.0])
+_LARGEST_TURN_DEG = np.array([17.0, 12.0, 12.0])
+_LID_PER_DEG = 0.012
+
+
+def perform(features: SpeechFeatures, controls: Controls, fps: float, frames: int, seed: int) -> MotionSequence:
+    """Make the whole performance, relative to the portrait: all zeros (distance 1) is the portrait itself.
+
+    Args:
+        features: the voice.
+        controls: what the user steers. `amplitude` scales head and expression motion (0 = lips only, at most 2).
+        fps: frames per second of the result.
+        frames: T, how many.
+        seed: chooses among equally natural performances; touches everything but the lips.
+
+    Returns:
+        (T, D) motion; frame t belongs to second t / fps.
+
+    Raises:
+        UsageError: an emotion that does not exist.
+    """
+    times_s = np.arange(frames) / fps
+    duration_s = frames / fps
+    amplitude = float(np.clip(controls.amplitude, 0.0, LARGEST_AMPLITUDE))
+    mouth, speaking = articulate(features, fps, duration_s)
+    values = np.zeros((frames, MotionSpace.size))
+    values[:, MotionSpace.index("headDistance")] = controls.head_distance
+    values[:, MotionSpace.speaking] = _fit_length(np.asarray(speaking), frames)
+    values[:, MotionSpace.dynamics] = _fit_length(np.asarray(mouth), frames)
+    values[:, MotionSpace.gaze] = _main_gaze(controls, times_s)
+    if amplitude > 0:
+        _add_life(values, rhythm_of(features, duration_s), controls, amplitude, times_s, seed)
+    onset = life.ease(times_s / EMOTION_ONSET_S)
+    dynamics = values[:, MotionSpace.dynamics]
+    values[:, MotionSpace.dynamics] = add_emotion(dynamics, emotion_offset(controls.emotions), onset)
+    return MotionSequence(values.astype(np.float32), fps)
+
+
+def _fit_length(curve: np.ndarray, frames: int) -> np.ndarray:
+    """Cut `curve` (T', ...) to `frames`, or hold its last value."""
+    return curve[np.minimum(np.arange(frames), len(curve) - 1)]
+
+
+def _main_gaze(controls: Controls, times_s: np.ndarray) -> np.ndarray:
+    """The asked direction (T, 2) degrees, reached from the portrait's own in one early saccade."""
+    target = np.array([controls.gaze_yaw_deg, controls.gaze_pitch_deg])
+    begin_s, end_s = _GAZE_ONSET_S
+    return np.outer(life.ease((times_s - begin_s) / (end_s - begin_s)), target)
+
+
+def _add_life(
+    values: np.ndarray, rhythm: Rhythm, controls: Controls, amplitude: float, times_s: np.ndarray, seed: int
+) -> None:
+    """Add head, eyes, brows and cheeks to `values` (T, D) in place."""
+    style = emotion_style(controls.emotions)
+    angles = life.head_angles(rhythm, seed, style)
+    shift = life.head_shift(angles, rhythm, seed)
+    angles[:, 1] += 0.2 * life.breathing(rhythm, seed)
+    turn = _soft_limit(amplitude * _read(angles, rhythm, times_s), _LARGEST_TURN_DEG)
+    move = amplitude * _read(shift, rhythm, times_s)
+    values[:, MotionSpace.columns("headYaw", "headPitch", "headRoll")] += turn
+    values[:, MotionSpace.columns("headX", "headY")] += move[:, :2]
+    values[:, MotionSpace.index("headDistance")] *= 1 + move[:, 2]
+    fixed = eyes.fixations(rhythm, seed)
+    rest = np.outer(life.ease(times_s / 0.8), [0.0, style.gaze_pitch_deg])
+    gaze = amplitude * (eyes.gaze_curve(fixed, times_s, seed) + rest) - _STEADY_EYES * turn[:, :2]
+    values[:, MotionSpace.gaze] = _soft_limit(values[:, MotionSpace.gaze] + gaze, _LARGEST_GAZE_DEG)
+    lids = eyes.lid_curve(eyes.blinks(rhythm, fixed, seed, style), times_s)
+    _add_face(values, rhythm, lids, amplitude, style, times_s, seed)
+
+
+def _add_face(
+    values: np.ndarray,
+    rhythm: Rhythm,
+    lids: np.ndarray,
+    amplitude: float,
+    style: life.Style,
+    times_s: np.ndarray,
+    seed: int,
+) -> None:
+    """Add lids, brows and cheeks to the dynamics of `values` (T, D) in place; blinks always close fully."""
+    inner, outer, down = (amplitude * _read(c, rhythm, times_s) for c in life.brows(rhythm, seed, style))
+    smile = amplitude * _read(life.warmth(rhythm, seed), rhythm, times_s)
+    gaze_down = np.clip(-values[:, MotionSpace.index("gazePitch")], -20, 20) * _LID_PER_DEG
+    added = np.zeros((len(times_s), len(DYNAMICS_AXES)))
+
+    def add(axis: str, curve: np.ndarray) -> None:
+        added[:, DYNAMICS_AXES.index(axis)] += curve
+
+    add("browInnerUp", inner)
+    for side, name in enumerate(("Left", "Right")):
+        lid = lids[:, side]
+        rest = np.clip(gaze_down, 0, 0.3)
+        add(f"eyeBlink{name}", lid + (1 - lid) * rest)
+        add(f"eyeWide{name}", (1 - lid) * (np.clip(-gaze_down, 0, 0.3) + 0.15 * outer))
+        add(f"eyeSquint{name}", 0.18 * lid + 0.3 * smile[:, side])
+        add(f"cheekSquint{name}", 0.06 * lid + 0.8 * smile[:, side])
+        add(f"browOuterUp{name}", outer * (1.0 if side else 0.92))
+        add(f"browDown{name}", down + 0.06 * lid)
+        add(f"mouthSmile{name}", smile[:, side])
+    values[:, MotionSpace.dynamics] = np.clip(values[:, MotionSpace.dynamics] + added, 0.0, 1.0)
+
+
+def _read(curve: np.ndarray, rhythm: Rhythm, times_s: np.ndarray) -> np.ndarray:
+    """Read a curve (N,) or (N, C) of the grid at the frame times (T,)."""
+    if curve.ndim == 1:
+        return np.interp(times_s, rhythm.times_s, curve)
+    return np.stack([np.interp(times_s, rhythm.times_s, column) for column in curve.T], 1)
+
+
+def _soft_limit(angles_deg: np.ndarray, largest_deg: np.ndarray) -> np.ndarray:
+    """Leave the lower 60 % of the range as it is and bend the rest so that `largest_deg` is never passed."""
+    knee = 0.6 * largest_deg
+    over = np.maximum(np.abs(angles_deg) - knee, 0.0)
+    room = largest_deg - knee
+    return np.sign(angles_deg) * (np.minimum(np.abs(angles_deg), knee) + room * np.tanh(over / room))
