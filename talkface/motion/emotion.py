@@ -42,7 +42,14 @@ _STYLES: dict[str, Style] = {
 
 EMOTIONS: tuple[str, ...] = tuple(_PRESETS)
 
-_OPENING = ("jawOpen", "mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
+_OPENING = (
+    "jawOpen",
+    "mouthFunnel",
+    "mouthUpperUpLeft",
+    "mouthUpperUpRight",
+    "mouthLowerDownLeft",
+    "mouthLowerDownRight",
+)
 """Axes that part the lips; an emotion may not use them while the voice needs the lips closed."""
 
 _STRETCHING = ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthShrugLower")

@@ -58,7 +58,10 @@ def fixations(rhythm: Rhythm, seed: int) -> Fixations:
 
 
 def gaze_curve(fixed: Fixations, times_s: np.ndarray, seed: int) -> np.ndarray:
-    """Gaze around the main direction at `times_s` (T,): (T, 2) degrees; saccades of 21 ms + 2.2 ms/deg, tiny ones between."""
+    """Gaze around the main direction at `times_s` (T,): (T, 2) degrees.
+
+    Saccades take 21 ms + 2.2 ms/deg (the main sequence), tiny ones fall between them.
+    """
     rng = stream(seed, "microsaccades")
     events = list(zip(fixed.start_s, fixed.target_deg, strict=True))
     ends = [*fixed.start_s[1:], times_s[-1] if len(times_s) else 0.0]

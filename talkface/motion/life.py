@@ -1,7 +1,7 @@
 """What keeps a speaking head alive: sway, nods on stresses, posture shifts, breathing, brows, small smiles.
 
-All curves live on the grid of `rhythm.GRID_HZ`, come from a seed and a voice, and start at zero, because the portrait is
-the first frame. Figures follow VASA-1's videos and real speakers as measured by `training/life_statistics.py`.
+All curves live on the grid of `rhythm.GRID_HZ`, come from a seed and a voice, and start at zero, because the portrait
+is the first frame. Figures follow VASA-1's videos and real speakers as measured by `training/life_statistics.py`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _LIMIT_DEG = np.array([13.0, 9.0, 9.0])
 _SLOW_BAND_HZ = (0.12, 0.55)
 _FAST_BAND_HZ = (0.55, 2.2)
 _SLOW_DEG = np.array([3.6, 2.4, 2.2])
-_FAST_DEG = np.array([1.8, 1.3, 1.0])
-_NOD_DEG = np.array([1.1, 3.0, 1.0])
+_FAST_DEG = np.array([1.9, 1.6, 1.0])
+_NOD_DEG = np.array([1.1, 2.6, 1.0])
 _POSTURE_DEG = np.array([2.6, 1.4, 1.5])
-_IDLE_SHARE = 0.35
-_TARGET_STEP_DEG = 0.46
+_IDLE_SHARE = 0.4
+_TARGET_STEP_DEG = 0.48
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def head_angles(rhythm: Rhythm, seed: int, style: Style) -> np.ndarray:
     """Yaw, pitch and roll of the head relative to the portrait, (N, 3) degrees on the grid, starting at zero."""
     rng = stream(seed, "head")
     samples = len(rhythm.activity)
-    drive = _IDLE_SHARE + (1 - _IDLE_SHARE) * smooth(rhythm.activity, 0.35)
+    drive = _IDLE_SHARE + (1 - _IDLE_SHARE) * smooth(rhythm.activity, 0.6)
     vigour = smooth(rhythm.activity * (0.45 + 0.9 * rhythm.loudness), 0.2)
     slow = np.stack([band_noise(rng, samples, *(f * style.pace for f in _SLOW_BAND_HZ)) for _ in range(3)], 1)
     fast = np.stack([band_noise(rng, samples, *(f * style.pace for f in _FAST_BAND_HZ)) for _ in range(3)], 1)
@@ -126,10 +126,10 @@ def _nods(rhythm: Rhythm, rng: np.random.Generator) -> np.ndarray:
     """Movements on stressed syllables (N, 3): mostly the chin dips, sometimes it lifts, with a little turn and tilt."""
     angles = np.zeros((len(rhythm.activity), 3))
     for at_s, strength in zip(rhythm.accent_s, rhythm.accent_strength, strict=True):
-        taken, lifted = rng.random() < 0.35 + 0.6 * strength, rng.random() < 0.22
+        taken, lifted = rng.random() < 0.35 + 0.6 * strength, rng.random() < 0.28
         size = rng.normal(size=3) * np.array([1.0, 0.25, 1.0])
         size[1] = (0.7 if lifted else -1.0) * rng.uniform(0.5, 1.2) + 0.1 * size[1]
-        rise_s, fall_s, late_s = rng.uniform(0.2, 0.3), rng.uniform(0.32, 0.5), rng.uniform(-0.03, 0.08)
+        rise_s, fall_s, late_s = rng.uniform(0.2, 0.3), rng.uniform(0.32, 0.5), rng.uniform(0.0, 0.12)
         if taken:
             _add_bump(angles, at_s + late_s, rise_s, fall_s, size * _NOD_DEG * (0.4 + 0.6 * strength))
     return angles
@@ -204,4 +204,4 @@ def warmth(rhythm: Rhythm, seed: int) -> np.ndarray:
         sides = np.array([rng.uniform(0.8, 1.0), rng.uniform(0.8, 1.0)])
         at_s = rng.uniform(start_s, end_s)
         _add_bump(level, at_s, max(0.3, at_s - start_s), max(0.5, end_s - at_s + 0.3), sides * size)
-    return np.clip(level, 0, 0.25)
+    return np.clip(level, 0, 0.25) * ease(rhythm.times_s / 0.4)[:, None]

@@ -1,0 +1,88 @@
+"""Emotions move the features FACS names, and never keep the lips from closing."""
+
+import numpy as np
+import pytest
+
+from talkface import options
+from talkface.errors import UsageError
+from talkface.motion.emotion import EMOTIONS, add_emotion, emotion_offset, emotion_style
+from talkface.space import DYNAMICS_AXES
+
+COLUMN = DYNAMICS_AXES.index
+OPENING = (
+    "jawOpen",
+    "mouthFunnel",
+    "mouthUpperUpLeft",
+    "mouthUpperUpRight",
+    "mouthLowerDownLeft",
+    "mouthLowerDownRight",
+)
+
+
+def test_the_eight_emotions_are_there_and_neutral_is_nothing():
+    assert EMOTIONS == options.EMOTIONS
+    assert not emotion_offset((("neutral", 1.0),)).any()
+    assert not emotion_offset(()).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [
+        ("happy", ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft")),
+        ("surprised", ("browInnerUp", "browOuterUpLeft", "eyeWideRight")),
+        ("angry", ("browDownLeft", "browDownRight")),
+        ("sad", ("mouthFrownLeft", "mouthFrownRight", "browInnerUp")),
+        ("disgusted", ("noseSneerLeft", "noseSneerRight")),
+        ("afraid", ("mouthStretchLeft", "eyeWideLeft")),
+        ("contempt", ("mouthSmileLeft", "mouthDimpleLeft")),
+    ],
+)
+def test_each_emotion_moves_its_features_in_proportion_to_its_strength(name, axes):
+    full, half = emotion_offset(((name, 1.0),)), emotion_offset(((name, 0.5),))
+    for axis in axes:
+        assert full[COLUMN(axis)] >= 0.3
+    np.testing.assert_allclose(half, full / 2)
+
+
+def test_contempt_is_one_sided_and_the_others_are_not():
+    for name in EMOTIONS:
+        offset = emotion_offset(((name, 1.0),))
+        sides = [abs(offset[COLUMN(a)] - offset[COLUMN(a[:-4] + "Right")]) for a in DYNAMICS_AXES if a.endswith("Left")]
+        assert (max(sides) > 0.1) == (name == "contempt")
+
+
+def test_emotions_add_up_within_the_range():
+    offset = emotion_offset((("happy", 1.0), ("surprised", 1.0), ("sad", 1.0)))
+    assert offset.min() >= 0
+    assert offset.max() == 1.0
+
+
+@pytest.mark.parametrize("emotions", [(("joyful", 0.5),), (("happy", 1.5),), (("happy", float("nan")),)])
+def test_bad_emotions_are_refused(emotions):
+    with pytest.raises(UsageError) as caught:
+        emotion_offset(emotions)
+    assert caught.value.hint
+    with pytest.raises(UsageError):
+        emotion_style(emotions)
+
+
+@pytest.mark.parametrize("name", EMOTIONS)
+def test_closed_lips_stay_closed_and_open_lips_may_open_more(name):
+    """On p, b and m the jaw may be open under closed lips: jawOpen = mouthClose."""
+    dynamics = np.zeros((2, len(DYNAMICS_AXES)))
+    dynamics[:, COLUMN("jawOpen")] = 0.2, 0.4
+    dynamics[:, COLUMN("mouthClose")] = 0.2, 0.0
+    moved = add_emotion(dynamics, emotion_offset(((name, 1.0),)), np.ones(2))
+    for axis in OPENING:
+        assert moved[0, COLUMN(axis)] == dynamics[0, COLUMN(axis)]
+    assert moved[1, COLUMN("jawOpen")] >= dynamics[1, COLUMN("jawOpen")]
+    assert moved.min() >= 0
+    assert moved.max() <= 1
+
+
+def test_sadness_slows_and_lowers_and_happiness_enlivens():
+    sad, happy = emotion_style((("sad", 1.0),)), emotion_style((("happy", 1.0),))
+    assert sad.pace < 1 < happy.pace
+    assert sad.head < 1 < happy.head
+    assert sad.pitch_deg < 0
+    assert emotion_style((("sad", 0.0),)) == emotion_style(())

@@ -1,0 +1,157 @@
+"""The assembled performance: what each control means, and that it is the portrait at the start and at rest."""
+
+import numpy as np
+import pytest
+
+from talkface.motion import perform as perform_module
+from talkface.motion.perform import perform
+from talkface.space import DYNAMICS_AXES, MotionSpace
+from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
+
+HEAD = MotionSpace.columns("headYaw", "headPitch", "headRoll")
+LIDS = MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")
+DISTANCE = MotionSpace.index("headDistance")
+
+
+def voice(duration_s: float, silent: bool = False) -> SpeechFeatures:
+    """Syllables at 4 Hz in phrases of 2.5 s, pauses of half a second."""
+    frames = int(duration_s * FEATURE_RATE_HZ)
+    times_s = (np.arange(frames) + 0.5) / FEATURE_RATE_HZ
+    loud = np.where(times_s % 3.0 < 2.5, -9 + 9 * np.sin(2 * np.pi * 4 * times_s), -60.0)
+    level_db = np.full(frames, -80.0) if silent else loud
+    voiced = (level_db > -12).astype(np.float32)
+    return SpeechFeatures(
+        np.ones((frames, 1), np.float16), ("sil",), level_db.astype(np.float32), voiced, 130 * voiced, silent
+    )  # fmt: skip
+
+
+def loud_jaw(features: SpeechFeatures, fps: float, duration_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """A stand-in for the articulation: the jaw follows the loudness."""
+    times_s = np.arange(round(duration_s * fps)) / fps
+    heard_s = (np.arange(len(features.level_db)) + 0.5) / FEATURE_RATE_HZ
+    level_db = np.interp(times_s, heard_s, features.level_db)
+    mouth = np.zeros((len(times_s), len(DYNAMICS_AXES)))
+    mouth[:, DYNAMICS_AXES.index("jawOpen")] = np.clip((level_db + 20) / 20, 0, 1) * 0.4
+    return mouth, (level_db > -40).astype(float)
+
+
+@pytest.fixture(autouse=True)
+def simple_lips(monkeypatch):
+    monkeypatch.setattr(perform_module, "articulate", loud_jaw)
+
+
+def values_of(duration_s=10.0, fps=25, seed=1, silent=False, **controls) -> np.ndarray:
+    frames = round(duration_s * fps)
+    return perform(voice(duration_s, silent), Controls(**controls), fps, frames, seed).values
+
+
+def test_shape_type_and_range():
+    motion = perform(voice(3.0), Controls(), 25.0, 75, 1)
+    assert motion.values.shape == (75, MotionSpace.size)
+    assert motion.values.dtype == np.float32
+    assert motion.fps == 25.0
+    dynamics = motion.values[:, MotionSpace.dynamics]
+    assert dynamics.min() >= 0
+    assert dynamics.max() <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_first_frame_is_the_portrait(seed):
+    first = values_of(seed=seed)[0]
+    portrait = np.zeros(MotionSpace.size)
+    portrait[DISTANCE] = 1
+    mouth = [MotionSpace.index("jawOpen"), MotionSpace.speaking]
+    np.testing.assert_allclose(np.delete(first, mouth), np.delete(portrait, mouth), atol=1e-6)
+
+
+def test_no_amplitude_and_no_voice_is_exactly_the_portrait():
+    values = values_of(silent=True, amplitude=0.0)
+    assert (values[:, DISTANCE] == 1).all()
+    assert not np.delete(values, DISTANCE, axis=1).any()
+
+
+def test_no_amplitude_moves_lips_only():
+    values = values_of(amplitude=0.0)
+    moved = {MotionSpace.names[i] for i in np.flatnonzero(np.ptp(values, axis=0))}
+    assert moved == {"jawOpen", "speaking"}
+
+
+def test_amplitude_scales_head_and_expression_and_is_bounded():
+    small, half, twice, thrice = (values_of(amplitude=a) for a in (0.25, 0.5, 2.0, 3.0))
+    np.testing.assert_allclose(half[:, HEAD], 2 * small[:, HEAD], atol=1e-4)
+    np.testing.assert_array_equal(twice, thrice)
+    assert np.abs(twice[:, HEAD]).max(0) == pytest.approx([17, 12, 12], abs=5)
+    np.testing.assert_array_equal(small[:, MotionSpace.index("jawOpen")], twice[:, MotionSpace.index("jawOpen")])
+
+
+def test_blinks_close_fully_at_any_amplitude():
+    for amplitude in (0.2, 1.0, 2.0):
+        lids = values_of(amplitude=amplitude)[:, LIDS]
+        assert (lids.max(0) >= 0.99).all()
+        shut = lids.min(1) > 0.95
+        assert 2 <= (np.diff(shut.astype(int)) == 1).sum() <= 6
+
+
+def test_same_seed_is_the_same_performance_at_every_frame_rate():
+    slow, fast = values_of(fps=25), values_of(fps=50)
+    np.testing.assert_allclose(slow, fast[::2], atol=1e-3)
+    film = values_of(fps=24)[:, HEAD]
+    again = np.stack([np.interp(np.arange(240) / 24, np.arange(500) / 50, c) for c in fast[:, HEAD].T], 1)
+    assert np.abs(film - again).max() < 0.1
+
+
+def test_another_seed_is_another_performance_with_the_same_lips():
+    first, again, other = values_of(seed=1), values_of(seed=1), values_of(seed=2)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first[:, HEAD] - other[:, HEAD]).max() > 2
+    np.testing.assert_array_equal(first[:, MotionSpace.index("jawOpen")], other[:, MotionSpace.index("jawOpen")])
+
+
+def test_head_distance_is_the_users():
+    assert (values_of(amplitude=0, head_distance=1.3)[:, DISTANCE] == np.float32(1.3)).all()
+    lively = values_of(head_distance=0.8)[:, DISTANCE]
+    assert lively.mean() == pytest.approx(0.8, rel=0.01)
+    assert np.ptp(lively) < 0.05
+
+
+def test_eyes_hold_their_target_while_the_head_moves():
+    """Gaze in the room (head + eye) wanders much less than the head does."""
+    values = values_of(seed=3, duration_s=20)
+    head, eye = values[:, HEAD[:2]], values[:, MotionSpace.gaze]
+    assert np.corrcoef(head[:, 0], eye[:, 0])[0, 1] < -0.6
+    still = np.abs(np.diff(eye + 0.85 * head, axis=0)).max(1) < 0.15
+    assert still.mean() > 0.7
+
+
+def test_gaze_control_is_the_main_direction():
+    plain, aside = values_of(duration_s=20), values_of(duration_s=20, gaze_yaw_deg=15.0, gaze_pitch_deg=-8.0)
+    change = (aside - plain)[25:, MotionSpace.gaze].mean(0)
+    np.testing.assert_allclose(change, [15, -8], atol=1.0)
+    still = values_of(amplitude=0, gaze_yaw_deg=15.0)[:, MotionSpace.gaze]
+    np.testing.assert_allclose(still[10:], np.tile([15, 0], (240, 1)))
+
+
+def test_emotion_comes_softly_and_stays():
+    smile = MotionSpace.index("mouthSmileLeft")
+    values = values_of(amplitude=0, emotions=(("happy", 1.0),))
+    assert values[0, smile] == 0
+    assert np.abs(np.diff(values[:, smile])).max() < 0.25
+    assert values[15:, smile].min() > 0.4
+    sad = values_of(emotions=(("sad", 1.0),))
+    assert sad[25:, HEAD[1]].mean() < values_of()[25:, HEAD[1]].mean() - 1
+
+
+def test_lips_articulation_is_kept_under_emotions():
+    jaw = MotionSpace.index("jawOpen")
+    plain, shocked = values_of(), values_of(emotions=(("surprised", 1.0),))
+    closed = plain[:, jaw] == 0
+    assert closed.any()
+    assert (shocked[closed, jaw] == 0).all()
+    assert shocked[:, jaw].max() > plain[:, jaw].max()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_tiny_performances(frames):
+    values = perform(voice(frames / 25), Controls(), 25.0, frames, 0).values
+    assert values.shape == (frames, MotionSpace.size)
+    assert np.isfinite(values).all()
