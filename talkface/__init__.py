@@ -1,0 +1,33 @@
+"""talkface: one portrait and one recording in, a talking-head video out.
+
+    import talkface
+    talkface.render("portrait.png", "speech.wav", "out.mp4", talkface.RenderOptions(seed=7))
+
+Importing this package costs nothing: numpy and torch come with the first render.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from talkface.errors import TalkfaceError
+from talkface.options import RenderOptions
+
+if TYPE_CHECKING:
+    from talkface.pipeline import render
+    from talkface.types import RenderResult
+
+__version__ = "0.1.0"
+__all__ = ["RenderOptions", "RenderResult", "TalkfaceError", "__version__", "render"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "render":
+        from talkface.pipeline import render
+
+        return render
+    if name == "RenderResult":
+        from talkface.types import RenderResult
+
+        return RenderResult
+    raise AttributeError(f"module 'talkface' has no attribute {name!r}")

@@ -1,0 +1,218 @@
+"""The command line: options in, exit codes out; nothing heavy is imported until a command needs it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from talkface import __version__
+from talkface.console import Console, show_json
+from talkface.errors import TalkfaceError, UsageError
+from talkface.options import RenderOptions, option_default, option_help, parse_emotion, parse_gaze
+
+INTERRUPTED = 130
+UNEXPECTED = 1
+REPORT = "This is a bug in talkface: run again with -v and report what it prints."
+
+app = typer.Typer(
+    name="talkface",
+    help="Make a portrait speak: one picture and one recording in, a talking-head video out.",
+    epilog="Exit codes: 0 done, 1 rendering failed, 2 usage, 3 unusable input, 4 environment, 130 interrupted.",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+_click_error = typer.BadParameter.__mro__[1].__mro__[1]  # ClickException: Typer ships Click under a private name
+
+
+def _option(name: str, *flags: str, **settings: object) -> object:
+    return typer.Option(*flags, help=option_help(name), **settings)
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the result and errors.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print stages line by line, and tracebacks of failures.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+PortraitPath = Annotated[Path, typer.Argument(metavar="PORTRAIT", help="Picture of a face.", show_default=False)]
+SpeechPath = Annotated[Path, typer.Argument(metavar="SPEECH", help="Recording of a voice.", show_default=False)]
+Device = Annotated[str, _option("device", "--device")]
+
+
+@app.command()
+def render(
+    portrait: PortraitPath,
+    speech: SpeechPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Video to write (.mp4).", show_default=False)],
+    size: Annotated[int, _option("size", "--size")] = option_default("size"),
+    fps: Annotated[float, _option("fps", "--fps")] = option_default("fps"),
+    crf: Annotated[int, _option("crf", "--crf")] = option_default("crf"),
+    gaze: Annotated[str, _option("gaze", "--gaze", metavar="YAW,PITCH")] = "0,0",
+    head_distance: Annotated[float, _option("head_distance", "--head-distance")] = option_default("head_distance"),
+    emotion: Annotated[
+        list[str] | None, _option("emotions", "--emotion", metavar="NAME[:STRENGTH]", show_default=False)
+    ] = None,
+    amplitude: Annotated[float, _option("amplitude", "--amplitude")] = option_default("amplitude"),
+    seed: Annotated[int | None, _option("seed", "--seed", show_default=False)] = option_default("seed"),
+    device: Device = option_default("device"),
+    full: Annotated[bool, _option("full", "--full")] = option_default("full"),
+    face: Annotated[int, _option("face", "--face")] = option_default("face"),
+    force: Annotated[bool, _option("force", "--force")] = option_default("force"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make PORTRAIT say SPEECH. Prints the path of the video."""
+
+    def work(console: Console) -> None:
+        options = RenderOptions(
+            size=size,
+            fps=fps,
+            crf=crf,
+            gaze=parse_gaze(gaze),
+            head_distance=head_distance,
+            emotions=tuple(parse_emotion(text) for text in emotion or ()),
+            amplitude=amplitude,
+            seed=seed,
+            device=device,
+            full=full,
+            face=face,
+            force=force,
+        )
+        from talkface.pipeline import render as run
+
+        with console:
+            result = run(portrait, speech, output, options, console)
+        if as_json:
+            show_json(asdict(result))
+        else:
+            print(result.path)
+
+    _guarded(work, quiet, verbose)
+
+
+@app.command()
+def inspect(
+    portrait: PortraitPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write (.png).", show_default=False)],
+    face: Annotated[int, _option("face", "--face")] = option_default("face"),
+    device: Device = option_default("device"),
+    force: Annotated[bool, _option("force", "--force")] = option_default("force"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw what talkface sees in PORTRAIT, and a strip of test poses. Prints the path of the sheet."""
+
+    def work(console: Console) -> None:
+        options = RenderOptions(face=face, device=device, force=force)
+        from talkface.inspection import inspect as run
+
+        with console:
+            report = run(portrait, output, options, console)
+        if as_json:
+            show_json(report)
+        else:
+            print(output)
+
+    _guarded(work, quiet, verbose)
+
+
+@app.command()
+def bench(
+    portrait: Annotated[Path | None, typer.Argument(help="Picture; the example's when absent.")] = None,
+    speech: Annotated[Path | None, typer.Argument(help="Recording; the example's when absent.")] = None,
+    device: Device = option_default("device"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure every stage, beside reference operations of the same machine."""
+
+    def work(console: Console) -> None:
+        options = RenderOptions(device=device)
+        from talkface import bench as benchmark
+
+        with console:
+            report = benchmark.measure(portrait, speech, options, console)
+        show_json(asdict(report)) if as_json else print(benchmark.table(report))
+
+    _guarded(work, quiet, verbose)
+
+
+@app.command()
+def doctor(as_json: Json = False, verbose: Verbose = False) -> None:
+    """Check the installation: versions, device, ffmpeg, weights and their hashes. Exits with 4 when something is wrong."""
+
+    def work(console: Console) -> None:
+        from talkface import doctor as checks
+
+        findings = checks.examine()
+        show_json(checks.as_dict(findings)) if as_json else print(checks.table(findings))
+        checks.require_healthy(findings)
+
+    _guarded(work, False, verbose)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"talkface {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(UsageError.exit_code)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to stop cleans up as Ctrl-C does
+    try:
+        code = app(args=arguments, prog_name="talkface", standalone_mode=False)
+    except _click_error as error:
+        message = error.format_message().rstrip(".") + "."
+        Console().fail(UsageError(message, f"See: {_command_path(error)} --help"))
+        code = UsageError.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    sys.exit(code)
+
+
+def _command_path(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else "talkface"
+
+
+def _guarded(work: Callable[[Console], None], quiet: bool, verbose: bool) -> None:
+    """Run `work`; turn every failure into one sentence and its exit code."""
+    console = Console(quiet=quiet, verbose=verbose)
+    try:
+        work(console)
+    except TalkfaceError as error:
+        console.fail(error)
+        raise typer.Exit(error.exit_code) from None
+    except MemoryError:
+        console.fail(TalkfaceError("The computer has too little memory for this.", "Use a smaller picture or --size."))
+        raise typer.Exit(TalkfaceError.exit_code) from None
+    except Exception as error:
+        failure = TalkfaceError(f"{type(error).__name__}: {error}", REPORT)
+        failure.__cause__ = error
+        console.fail(failure)
+        raise typer.Exit(UNEXPECTED) from None

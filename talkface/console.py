@@ -1,0 +1,103 @@
+"""What a person sees: progress, warnings and errors on stderr; the result, and nothing else, on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from talkface.errors import TalkfaceError
+from talkface.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+
+class Console(Progress):
+    """Shows stages and frames while there is a terminal to show them on; a context manager, so that the bar is put away.
+
+    Attributes:
+        quiet: nothing but errors on stderr.
+        verbose: stages are written out even without a terminal, and failures come with a traceback.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self._bar: RichProgress | None = None
+        self._task = None
+
+    def __enter__(self) -> Console:
+        if not self.quiet and sys.stderr.isatty():
+            self._bar = _new_bar()
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def stage(self, title: str, frames: int = 0) -> None:
+        if self._bar:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(title, total=frames or None)
+        elif self.verbose and not self.quiet:
+            self._say(f"{title} ({frames} frames)" if frames else title)
+
+    def advance(self) -> None:
+        if self._bar and self._task is not None:
+            self._bar.advance(self._task)
+
+    def warn(self, text: str) -> None:
+        if not self.quiet:
+            self._say(f"warning: {text}")
+
+    def fail(self, error: TalkfaceError) -> None:
+        """One sentence what, one sentence what to do."""
+        if self.verbose:
+            traceback.print_exception(error, file=sys.stderr)
+        self._say(f"error: {error.message}")
+        if error.hint:
+            self._say(f"hint: {error.hint}")
+
+    def _say(self, text: str) -> None:
+        if self._bar:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr)
+
+
+def show_json(value: object) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def _new_bar() -> RichProgress:
+    from rich.console import Console as RichConsole
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TimeRemainingColumn
+    from rich.text import Text
+
+    class OnlyWithFrames(ProgressColumn):
+        """Another column, shown only for stages that count frames."""
+
+        def __init__(self, column: ProgressColumn) -> None:
+            super().__init__()
+            self.column = column
+
+        def render(self, task: Task) -> object:
+            return self.column(task) if task.total else Text("")
+
+    class Speed(ProgressColumn):
+        """Frames per second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.0f} frames/s" if task.speed else "", style="cyan")
+
+    counting = (BarColumn(bar_width=None), MofNCompleteColumn(), Speed(), TimeRemainingColumn(compact=True))
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), *(OnlyWithFrames(column) for column in counting)]
+    return RichProgress(*columns, console=RichConsole(stderr=True), transient=True)
