@@ -17,7 +17,7 @@ HEAD_SCALE = 1.0
 
 _LIMIT_DEG = np.array([13.0, 9.0, 9.0])
 _SLOW_BAND_HZ = (0.12, 0.55)
-_FAST_BAND_HZ = (0.55, 2.2)
+_FAST_BAND_HZ = (0.5, 2.9)
 _SLOW_DEG = np.array([3.6, 2.4, 2.2])
 _FAST_DEG = np.array([1.9, 1.6, 1.0])
 _NOD_DEG = np.array([1.1, 2.6, 1.0])

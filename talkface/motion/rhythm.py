@@ -76,8 +76,8 @@ def _resample(curve: np.ndarray, grid_s: np.ndarray, outside: float) -> np.ndarr
 
 def _inside(grid_s: np.ndarray, phrase_s: np.ndarray) -> np.ndarray:
     inside = np.zeros(len(grid_s))
-    for start_s, end_s in phrase_s:
-        inside[(grid_s >= start_s) & (grid_s <= end_s)] = 1.0
+    for first, last in np.searchsorted(grid_s, phrase_s):
+        inside[first : last + 1] = 1.0
     return inside
 
 
@@ -123,11 +123,13 @@ def _accents(loudness: np.ndarray, rise: np.ndarray, inside: np.ndarray) -> tupl
     stress = (loudness - smooth(loudness, 0.5)) / 0.25 + 0.25 * (rise - smooth(rise, 0.8))
     stress = np.where(inside > 0.5, stress, -9.0)
     peak = (stress[1:-1] > stress[:-2]) & (stress[1:-1] >= stress[2:]) & (stress[1:-1] > 0.35)
-    chosen: list[int] = []
+    chosen, gap = [], int(_ACCENT_GAP_S * GRID_HZ)
+    free = np.ones(len(stress), bool)
     candidates = np.flatnonzero(peak) + 1
-    for index in candidates[np.argsort(-stress[candidates], kind="stable")]:
-        if all(abs(index - other) >= _ACCENT_GAP_S * GRID_HZ for other in chosen):
-            chosen.append(int(index))
+    for index in candidates[np.argsort(-stress[candidates], kind="stable")].tolist():
+        if free[index]:
+            chosen.append(index)
+            free[max(0, index - gap + 1) : index + gap] = False
     at = np.array(sorted(chosen), int)
     strength = np.clip((stress[at] - 0.2) / 1.6, 0.1, 1)
     return at / GRID_HZ, strength, np.clip(rise[at] / 5, 0, 1)
