@@ -1,0 +1,98 @@
+"""Pictures and labels for the tracker: reading, the fixed split, the face frame, the mirror permutation.
+
+`data/faces` is read from TALKFACE_DATA (default ../shared/data). Held out for measuring: every tenth file of
+`generated`, `official` and `congress` (index % 10 == 0), and all of `portraits`.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+DATA = Path(os.environ.get("TALKFACE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+SETS = ("generated", "official", "congress", "portraits")
+HELD_OUT_EVERY = 10
+LABEL_SCALE = 8
+EYE_CORNERS = (33, 133, 362, 263)
+IRISES = tuple(range(468, 478))
+LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 78, 191, 80, 81, 82,
+        13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)  # fmt: skip
+LIDS = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246, 263, 249, 390, 373, 374, 380, 381,
+        382, 362, 398, 384, 385, 386, 387, 388, 466)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled picture: image (H, W, 3) uint8 RGB, marks (478, 3) float32 pixels, its set and place in it."""
+
+    image: np.ndarray
+    marks: np.ndarray
+    set_name: str
+    index: int
+
+    @property
+    def held_out(self) -> bool:
+        """Whether it is for measuring only."""
+        return self.set_name == "portraits" or self.index % HELD_OUT_EVERY == 0
+
+
+def read_sets(names: tuple[str, ...] = SETS) -> list[Sample]:
+    """All samples of the named sets, decoded."""
+    samples = []
+    for name in names:
+        archive = zipfile.ZipFile(DATA / "faces" / f"{name}.zip")
+        marks = np.load(DATA / "faces" / f"{name}_landmarks.npz")["marks"].astype(np.float32) / LABEL_SCALE
+        for index, (entry, points) in enumerate(zip(archive.namelist(), marks, strict=True)):
+            picture = cv2.imdecode(np.frombuffer(archive.read(entry), np.uint8), cv2.IMREAD_COLOR)
+            samples.append(Sample(picture[:, :, ::-1].copy(), points, name, index))
+    return samples
+
+
+def interocular(points: np.ndarray) -> np.ndarray:
+    """Distance between the eye centres, (..., 478, 2 or 3) -> (...)."""
+    right = points[..., EYE_CORNERS[:2], :2].mean(-2)
+    left = points[..., EYE_CORNERS[2:], :2].mean(-2)
+    return np.linalg.norm(left - right, axis=-1)
+
+
+def frame_of(points: np.ndarray, mean_shape: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Centre (2,), size in pixels and roll in radians of the similarity that takes `mean_shape` (P, 2+) to `points`."""
+    p, q = points[:, :2], mean_shape[:, :2]
+    p_mean, q_mean = p.mean(0), q.mean(0)
+    a, b = p - p_mean, q - q_mean
+    norm = (b**2).sum()
+    real = (a * b).sum() / norm
+    imaginary = (a[:, 1] * b[:, 0] - a[:, 0] * b[:, 1]).sum() / norm
+    size, roll = float(np.hypot(real, imaginary)), float(np.arctan2(imaginary, real))
+    turn = np.array([[real, -imaginary], [imaginary, real]])
+    return (p_mean - turn @ q_mean).astype(np.float32), size, roll
+
+
+def mean_shape(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
+    """The symmetric mean face (478, 3), inter-ocular distance 1, origin at its centre, and the mirror permutation (478,).
+
+    Taken from the training half of `generated`, whose faces look straight ahead.
+    """
+    chosen = np.array([s.marks for s in samples if s.set_name == "generated" and not s.held_out])
+    chosen = chosen / interocular(chosen)[:, None, None]
+    mean = (chosen - chosen.mean(1, keepdims=True)).mean(0)
+    for _ in range(3):  # turn each face onto the mean, then average again
+        aligned = []
+        for face in chosen:
+            centre, size, roll = frame_of(face, mean)
+            c, s = np.cos(roll) / size, np.sin(roll) / size
+            turn = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1 / size]])
+            aligned.append((face - [*centre, face[:, 2].mean()]) @ turn.T)
+        mean = np.mean(aligned, 0)
+        mean = mean / interocular(mean)
+    mirrored = mean * [-1, 1, 1]
+    distance = np.linalg.norm(mean[:, None] - mirrored[None], axis=-1)
+    mirror = linear_sum_assignment(distance)[1]
+    mean = (mean + mirrored[mirror]) / 2
+    return (mean - [0, *mean[:468, 1:].mean(0)]).astype(np.float32), mirror.astype(np.int64)

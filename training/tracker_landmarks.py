@@ -1,0 +1,228 @@
+"""Train the landmark network on aligned crops. Resumable: `python -m training.tracker_landmarks --minutes 40`.
+
+One process augments, one trains (one thread each); the schedule is by samples seen, so that a busy machine only makes
+it slower. Checkpoints and the exponential moving average go to training/runs/landmarks.pt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.multiprocessing import get_context
+from torch.nn import functional as F
+
+from talkface.face.tracker_nets import LandmarkConfig, LandmarkNet
+from training import tracker_augment as augment
+from training.tracker_data import IRISES, LIDS, LIPS, Sample, frame_of, interocular, mean_shape, read_sets
+
+RUNS = Path(__file__).resolve().parent / "runs"
+CROP_UNITS = 3.5
+BATCH = 64
+NEGATIVE_SHARE = 0.12
+SET_WEIGHT = {"generated": 1.0, "official": 2.5, "congress": 1.2}
+
+
+def point_weights() -> np.ndarray:
+    """(478, 1): lips, lids and irises count double."""
+    weights = np.ones((478, 1), np.float32)
+    weights[[*LIPS, *LIDS, *IRISES]] = 2
+    return weights / weights.mean()
+
+
+def aligned(sample: Sample, frame: tuple, side: int, rng: np.random.Generator, mirror: np.ndarray) -> tuple:
+    """An augmented crop (side, side, 3) and its points (478, 3) in half sides; half of the crops are mirrored."""
+    centre, size, roll = frame
+    wide = rng.random() < 0.3
+    roll = roll + (rng.uniform(-0.6, 0.6) if wide else rng.normal(0, 0.1))
+    size = size * np.exp(rng.normal(0, 0.16 if wide else 0.07))
+    centre = centre + rng.normal(0, 0.16 if wide else 0.06, 2) * frame[1]
+    matrix = augment.similarity(centre, size, roll, side, CROP_UNITS)
+    middle = (side - 1) / 2
+    shear = np.eye(2) + rng.normal(0, 0.035, (2, 2)) * [[1, 1], [1, 1]]
+    matrix = augment.compose(matrix, np.c_[shear, middle - shear @ [middle, middle]])
+    points = np.c_[sample.marks[:, :2] @ matrix[:, :2].T + matrix[:, 2], sample.marks[:, 2:] * side / (CROP_UNITS * size)]
+    crop = augment.warp(sample.image, matrix, side, rng)
+    points = (points - [middle, middle, 0]) * 2 / side
+    if rng.random() < 0.5:
+        crop = np.ascontiguousarray(crop[:, ::-1])
+        points = (points * [-1, 1, 1])[mirror]
+    return augment.damage(crop, rng), points.astype(np.float32)
+
+
+def faceless(sample: Sample, frame: tuple, side: int, rng: np.random.Generator) -> np.ndarray:
+    """A crop that holds no whole face: beside it, far too near, far too small, upside down, or mere texture."""
+    centre, size, roll = frame
+    draw = rng.random()
+    if draw < 0.45:
+        angle = rng.uniform(0, 2 * np.pi)
+        size = size * np.exp(rng.uniform(-1.2, 0.3))
+        centre = centre + np.array([np.cos(angle), np.sin(angle)]) * (frame[1] * rng.uniform(1.0, 2.2) + size * 0.7)
+    elif draw < 0.6:
+        size, centre = size * rng.uniform(0.12, 0.38), centre + rng.normal(0, 0.5, 2) * size
+    elif draw < 0.7:
+        size = size * rng.uniform(2.8, 6)
+    elif draw < 0.78:
+        roll = roll + np.pi * rng.uniform(0.7, 1.3)
+    else:
+        return texture(side, rng)
+    matrix = augment.similarity(centre, size, roll + rng.normal(0, 0.5), side, CROP_UNITS)
+    return augment.damage(augment.warp(sample.image, matrix, side, rng), rng)
+
+
+def texture(side: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise of some scale, stripes, blobs or lines of text."""
+    draw = rng.random()
+    cells = int(rng.integers(2, side))
+    noise = cv2.resize(rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8), (side, side), interpolation=cv2.INTER_CUBIC)
+    if draw < 0.35:
+        return noise
+    picture = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8) if draw < 0.8 else noise
+    for _ in range(int(rng.integers(3, 30))):
+        colour = rng.integers(0, 256, 3).tolist()
+        a, b = (tuple(int(v) for v in rng.integers(0, side, 2)) for _ in range(2))
+        if draw < 0.55:
+            cv2.ellipse(picture, a, (b[0] // 6 + 1, b[1] // 6 + 1), float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
+        elif draw < 0.8:
+            text = "".join(chr(c) for c in rng.integers(33, 123, 12))
+            cv2.putText(picture, text, (a[0] // 2 - 10, b[1]), int(rng.integers(0, 8)), rng.uniform(0.3, 1), colour, 1)
+        else:
+            cv2.line(picture, a, b, colour, int(rng.integers(1, 4)), cv2.LINE_AA)
+    return picture
+
+
+def produce(queue, samples: list[Sample], frames: list, side: int, mirror: np.ndarray, seed: int) -> None:
+    """Worker: batches of crops (B, S, S, 3) uint8, points (B, 478, 3) float32 and face flags (B,), for ever."""
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng(seed)
+    share = np.array([SET_WEIGHT[s.set_name] for s in samples])
+    share = share / share.sum()
+    while True:
+        crops, points, faces = [], [], []
+        for i in rng.choice(len(samples), BATCH, p=share):
+            has_face = rng.random() >= NEGATIVE_SHARE
+            if has_face:
+                crop, marks = aligned(samples[i], frames[i], side, rng, mirror)
+            else:
+                crop, marks = faceless(samples[i], frames[i], side, rng), np.zeros((478, 3), np.float32)
+            crops.append(crop), points.append(marks), faces.append(has_face)
+        queue.put((np.array(crops), np.array(points), np.array(faces, np.float32)))
+
+
+def as_input(crops: np.ndarray) -> Tensor:
+    """(B, S, S, 3) uint8 -> (B, 3, S, S) float in -1..1, channels last in memory."""
+    return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def loss_of(net: LandmarkNet, batch: tuple, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted L1 over the faces (z counts 0.3) and the face / no face cross entropy."""
+    crops, points, faces = batch
+    target, faces = torch.from_numpy(points), torch.from_numpy(faces)
+    with torch.autocast("cpu", torch.bfloat16):
+        predicted, logits = net(as_input(crops))
+    error = (predicted - target).abs() * weights * torch.tensor([1.0, 1.0, 0.3])
+    point_loss = (error.mean((1, 2)) * faces).sum() / faces.sum()
+    return point_loss, F.binary_cross_entropy_with_logits(logits, faces)
+
+
+@torch.no_grad()
+def measure(net: LandmarkNet, samples: list[Sample], frames: list, side: int) -> dict[str, tuple[float, float, float]]:
+    """Per set: mean error, lips, lids and irises in per cent of the inter-ocular distance, on perfectly aligned crops."""
+    net.eval()
+    rng = np.random.default_rng(0)
+    rows: dict[str, list] = {}
+    for start in range(0, len(samples), 32):
+        part, crops, matrices = samples[start : start + 32], [], []
+        for sample, frame in zip(part, frames[start : start + 32], strict=True):
+            matrix = augment.similarity(*frame, side, CROP_UNITS)
+            matrices.append(matrix)
+            crops.append(augment.warp(sample.image, matrix, side, rng))
+        points = net(as_input(np.array(crops)))[0].numpy()
+        for sample, matrix, q in zip(part, matrices, points, strict=True):
+            q = (q[:, :2] * side / 2 + (side - 1) / 2 - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+            error = np.linalg.norm(q - sample.marks[:, :2], axis=1) / interocular(sample.marks) * 100
+            rows.setdefault(sample.set_name, []).append((error.mean(), error[list(LIPS)].mean(), error[[*LIDS, *IRISES]].mean()))
+    net.train()
+    return {name: tuple(np.round(np.mean(values, 0), 2).tolist()) for name, values in rows.items()}
+
+
+def new_net(config: LandmarkConfig, mean: np.ndarray) -> LandmarkNet:
+    """A fresh network whose first answer is the mean face."""
+    net = LandmarkNet(config)
+    torch.nn.init.normal_(net.decode.weight, 0, 0.01)
+    net.decode.bias.data[:] = torch.from_numpy(mean * 2 / CROP_UNITS).reshape(-1)
+    return net.to(memory_format=torch.channels_last)
+
+
+def train(args: argparse.Namespace) -> None:
+    """The loop: warm-up and cosine by samples seen, moving average, a checkpoint and a measurement every few minutes."""
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    config = LandmarkConfig()
+    samples = read_sets()
+    mean, mirror = mean_shape(samples)
+    frames = [frame_of(s.marks, mean) for s in samples]
+    kept = [i for i, s in enumerate(samples) if not s.held_out]
+    held = [i for i, s in enumerate(samples) if s.held_out]
+    net, path = new_net(config, mean), RUNS / args.name
+    optimiser = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=0.02)
+    average = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    seen = 0
+    if path.is_file():
+        saved = torch.load(path, weights_only=True)
+        net.load_state_dict(saved["net"]), optimiser.load_state_dict(saved["optimiser"])
+        average, seen = saved["average"], saved["seen"]
+    context = get_context("fork")
+    queue = context.Queue(8)
+    source = ([samples[i] for i in kept], [frames[i] for i in kept], config.side, mirror, seen + 1)
+    worker = context.Process(target=produce, args=(queue, *source), daemon=True)
+    worker.start()
+    weights = torch.from_numpy(point_weights())
+    shadow = new_net(config, mean)
+    started = last = time.time()
+    first_seen, sums = seen, np.zeros(3)
+    while seen < args.samples and time.time() - started < args.minutes * 60:
+        rate = args.rate * min(1, seen / 20_000) * (0.5 + 0.5 * np.cos(np.pi * seen / args.samples) + 0.003)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        point_loss, face_loss = loss_of(net, queue.get(), weights)
+        optimiser.zero_grad()
+        (point_loss * 10 + face_loss * 0.1).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimiser.step()
+        seen += BATCH
+        keep = min(0.999, seen / (seen + 10 * BATCH))
+        with torch.no_grad():
+            for key, value in net.state_dict().items():
+                if value.is_floating_point():
+                    average[key].lerp_(value, 1 - keep)
+        sums += [point_loss.item(), face_loss.item(), 1]
+        if time.time() - last > args.report or seen >= args.samples:
+            shadow.load_state_dict(average)
+            table = measure(shadow, [samples[i] for i in held], [frames[i] for i in held], config.side)
+            speed = (seen - first_seen) / (time.time() - started)
+            print(f"{time.time() - started:.0f}s seen {seen} {speed:.0f}/s loss {sums[0] / sums[2]:.4f} face {sums[1] / sums[2]:.4f} queue {queue.qsize()} {table}", flush=True)
+            sums[:] = 0
+            state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "seen": seen}
+            RUNS.mkdir(exist_ok=True)
+            torch.save(state, path.with_suffix(".part")), path.with_suffix(".part").replace(path)
+            last = time.time()
+    worker.terminate()
+    print("done", asdict(config), seen)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--samples", type=int, default=400_000)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--report", type=float, default=180)
+    parser.add_argument("--name", default="landmarks.pt")
+    train(parser.parse_args())
