@@ -22,7 +22,8 @@ def voice(duration_s: float = 10.0, silent: bool = False) -> SpeechFeatures:
     pitch_hz = np.where(voiced > 0, 120 + 20 * np.sin(2 * np.pi * 0.7 * times_s), 0).astype(np.float32)
     if silent:
         level_db, voiced, pitch_hz = np.full(frames, -80, np.float32), 0 * voiced, 0 * pitch_hz
-    return SpeechFeatures(np.ones((frames, 1), np.float16), ("sil",), level_db, voiced, pitch_hz, silent)
+    silence = (level_db < -40).astype(np.float16)[:, None]
+    return SpeechFeatures(silence, ("sil",), level_db, voiced, pitch_hz, silent)
 
 
 def at_25_fps(curve: np.ndarray) -> np.ndarray:
@@ -57,7 +58,7 @@ def test_rhythm_of_nothing_is_quiet(features):
 def test_rhythm_cuts_endless_speech_into_phrases():
     frames = 60 * FEATURE_RATE_HZ
     features = SpeechFeatures(
-        np.ones((frames, 1), np.float16), ("sil",), np.zeros(frames, np.float32), np.ones(frames, np.float32),
+        np.zeros((frames, 1), np.float16), ("sil",), np.zeros(frames, np.float32), np.ones(frames, np.float32),
         np.full(frames, 120, np.float32), False,
     )  # fmt: skip
     lengths_s = np.diff(rhythm_of(features, 60.0).phrase_s, axis=1)

@@ -20,9 +20,8 @@ def voice(duration_s: float, silent: bool = False) -> SpeechFeatures:
     loud = np.where(times_s % 3.0 < 2.5, -9 + 9 * np.sin(2 * np.pi * 4 * times_s), -60.0)
     level_db = np.full(frames, -80.0) if silent else loud
     voiced = (level_db > -12).astype(np.float32)
-    return SpeechFeatures(
-        np.ones((frames, 1), np.float16), ("sil",), level_db.astype(np.float32), voiced, 130 * voiced, silent
-    )  # fmt: skip
+    silence = (level_db < -40).astype(np.float16)[:, None]
+    return SpeechFeatures(silence, ("sil",), level_db.astype(np.float32), voiced, 130 * voiced, silent)
 
 
 def loud_jaw(features: SpeechFeatures, fps: float, duration_s: float) -> tuple[np.ndarray, np.ndarray]:

@@ -60,13 +60,21 @@ def rhythm_of(features: SpeechFeatures, duration_s: float) -> Rhythm:
         quiet = np.zeros(len(grid_s))
         return Rhythm(quiet, quiet, none, none, none, np.zeros((0, 2)), duration_s)
     level_db = _resample(features.level_db, grid_s, outside=-60.0)
-    speaking = level_db > _SPEECH_FLOOR_DB
+    speaking = (level_db > _SPEECH_FLOOR_DB) & (_resample(_voice_chance(features), grid_s, outside=0.0) > 0.3)
     phrase_s = _phrases(speaking, smooth(level_db, 0.08))
     inside = _inside(grid_s, phrase_s)
     loudness = smooth(np.clip((level_db - _SPEECH_FLOOR_DB) / -_SPEECH_FLOOR_DB, 0, 1.2), 0.045)
     rise = _pitch_rise(features, grid_s)
     accent_s, strength, pitch = _accents(loudness, rise, inside)
     return Rhythm(smooth(inside, 0.18), loudness, accent_s, strength, pitch, phrase_s, duration_s)
+
+
+def _voice_chance(features: SpeechFeatures) -> np.ndarray:
+    """Chance that somebody speaks, (T,) 0-1: what the phone classes leave for silence, taken from 1."""
+    if "sil" not in features.phone_names:
+        return np.ones(len(features.level_db))
+    voice = 1 - np.asarray(features.phones[:, features.phone_names.index("sil")], np.float64)
+    return smooth(voice, 0.05, FEATURE_RATE_HZ)
 
 
 def _resample(curve: np.ndarray, grid_s: np.ndarray, outside: float) -> np.ndarray:
