@@ -1,0 +1,286 @@
+"""Drawing the eyes: lids that travel over an eyeball, and irises that turn.
+
+Everything happens in portrait coordinates: the head's sheet has already said which place of the portrait a pixel shows;
+here that place is moved on (lid skin) or replaced (eyeball).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.interpolate import PchipInterpolator
+
+from talkface.render.fields import blur, push_pull
+from talkface.render.sampling import patch_indices, sample_plate, sample_texture, take_patch
+
+TABLE = 129
+OVERSAMPLE = 2
+EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
+CLOSED_ASPECT = 0.09
+LID_FOLLOWS_GAZE = 0.75
+
+
+@dataclass(frozen=True)
+class EyeLandmarks:
+    """Numbers of the landmarks around one eye, image left to right, and its iris; `name` is the subject's side."""
+
+    name: str
+    upper: tuple[int, ...]
+    lower: tuple[int, ...]
+    brow: tuple[int, ...]
+    iris: tuple[int, ...]
+
+
+EYES = (
+    EyeLandmarks("Right", (33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133),
+                 (46, 53, 52, 65, 55), (468, 469, 470, 471, 472)),
+    EyeLandmarks("Left", (362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263),
+                 (285, 295, 282, 283, 276), (473, 474, 475, 476, 477)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EyeShape:
+    """One eye of the portrait: u along the corners (0-1, image left to right), v downwards in pixels.
+
+    Attributes:
+        corner, along, down: (2,) origin and unit axes, canvas pixels.
+        width: distance of the corners.
+        upper, lower: (TABLE,) v of the lid edges.
+        lid_skin, cheek_skin: pixels of skin above and below that stretch with the lids.
+        iris: (2,) centre, canvas pixels; iris_radius in pixels.
+        is_closed: the portrait shows this eye shut, so it stays as it is.
+    """
+
+    corner: np.ndarray
+    along: np.ndarray
+    down: np.ndarray
+    width: float
+    upper: np.ndarray
+    lower: np.ndarray
+    lid_skin: float
+    cheek_skin: float
+    iris: np.ndarray
+    iris_radius: float
+    is_closed: bool
+
+    def coordinates(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """u and v of canvas positions (..., 2)."""
+        offset = xy - self.corner
+        return offset @ self.along / self.width, offset @ self.down
+
+    def inside(self, xy: np.ndarray) -> np.ndarray:
+        """Signed distance (pixels, positive inside) of positions (..., 2) to the lid edges."""
+        u, v = self.coordinates(xy)
+        at = np.linspace(0, 1, TABLE)
+        distance = np.minimum(v - np.interp(u, at, self.upper), np.interp(u, at, self.lower) - v)
+        return np.where((u > 0) & (u < 1), distance, -9.0)
+
+
+def eye_shape(landmarks: np.ndarray, marks: EyeLandmarks) -> EyeShape:
+    """Measure an eye from the landmarks (478, 2) in canvas pixels."""
+    first, last = landmarks[marks.upper[0]], landmarks[marks.upper[-1]]
+    width = float(np.linalg.norm(last - first))
+    along = (last - first) / width
+    down = np.array([-along[1], along[0]], np.float32)
+    edges = []
+    for ring in (marks.upper, marks.lower):
+        offset = landmarks[list(ring)] - first
+        u, v = offset @ along / width, offset @ down
+        u = np.maximum.accumulate(u + np.arange(len(u)) * 1e-4)
+        edges.append(PchipInterpolator(u, v)(np.linspace(0, 1, TABLE)).astype(np.float32))
+    upper, lower = np.minimum(*edges), np.maximum(*edges)
+    brow = float(-(((landmarks[list(marks.brow)] - first) @ down).mean() - upper.min()))
+    iris = landmarks[marks.iris[0]]
+    radius = float(np.linalg.norm(landmarks[list(marks.iris[1:])] - iris, axis=1).mean())
+    aperture = float((lower - upper).max())
+    return EyeShape(
+        corner=first, along=along, down=down, width=width, upper=upper, lower=lower,
+        lid_skin=float(np.clip(0.8 * brow, 0.22 * width, 0.6 * width)), cheek_skin=0.4 * width,
+        iris=iris, iris_radius=float(np.clip(radius, 0.15 * width, 0.28 * width)),
+        is_closed=aperture < CLOSED_ASPECT * width,
+    )  # fmt: skip
+
+
+def eyeball_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Complete what the lids hide: white of the eye (3, h, w) and iris (4, h, w), twice the canvas's resolution.
+
+    Returns:
+        white, iris, left, top: float32 0-1 pictures and the canvas position of their first texel.
+    """
+    reach = 0.75 * shape.width
+    centre = shape.corner + shape.along * shape.width / 2
+    left, top = np.floor(centre - reach)
+    texels = int(2 * OVERSAMPLE * np.ceil(reach))
+    at = np.arange(texels) / OVERSAMPLE
+    xy = np.stack(np.meshgrid(left + at, top + at), -1)
+    picture = _bilinear(still.astype(np.float32) / 255, xy)
+    inside = shape.inside(xy)
+    from_iris = np.linalg.norm(xy - shape.iris, axis=-1)
+    white_known = (inside > 1.0) & (from_iris > 1.12 * shape.iris_radius)
+    if white_known.sum() < 12:
+        white_known = (inside > 0.3) & (from_iris > shape.iris_radius)
+    if white_known.sum() < 4:
+        return np.zeros((3, 2, 2), np.float32), np.zeros((4, 2, 2), np.float32), float(left), float(top)
+    white = push_pull(picture.transpose(2, 0, 1), white_known, smooth=30)
+    iris_known = (inside > 1.0) & (from_iris < shape.iris_radius * 1.1)
+    iris = _complete_iris(picture, xy, shape, iris_known, white)
+    alpha = np.clip((shape.iris_radius * 1.04 - from_iris) / (0.16 * shape.iris_radius) + 0.5, 0, 1)
+    return white, np.concatenate([iris, alpha[None]]).astype(np.float32), float(left), float(top)
+
+
+def _complete_iris(picture, xy, shape: EyeShape, known: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """Fill the hidden part of the iris ring by ring: an iris is nearly the same all around."""
+    radius = np.linalg.norm(xy - shape.iris, axis=-1)
+    ring = np.minimum((radius * OVERSAMPLE).astype(int), 4 * OVERSAMPLE + int(shape.iris_radius * OVERSAMPLE * 2))
+    count = np.bincount(ring[known], minlength=ring.max() + 1)
+    out = np.empty((3, *radius.shape), np.float32)
+    for channel in range(3):
+        total = np.bincount(ring[known], picture[..., channel][known], minlength=ring.max() + 1)
+        filled = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        filled = np.interp(np.arange(len(filled)), np.flatnonzero(count > 0), filled[count > 0]) if known.any() else 0.2
+        average = np.asarray(filled)[ring] if known.any() else np.full(radius.shape, 0.2)
+        blend = blur(known.astype(np.float32), 1.0)
+        blend = np.clip(blend * 2 - 1, 0, 1)
+        out[channel] = picture[..., channel] * blend + average * (1 - blend)
+    return out
+
+
+def _bilinear(picture: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    x, y = np.clip(xy[..., 0], 0, width - 1.001), np.clip(xy[..., 1], 0, height - 1.001)
+    x0, y0 = x.astype(int), y.astype(int)
+    fx, fy = (x - x0)[..., None], (y - y0)[..., None]
+    above = picture[y0, x0] * (1 - fx) + picture[y0, x0 + 1] * fx
+    below = picture[y0 + 1, x0] * (1 - fx) + picture[y0 + 1, x0 + 1] * fx
+    return above * (1 - fy) + below * fy
+
+
+class Eye(torch.nn.Module):
+    """One eye, ready to move."""
+
+    def __init__(self, still: np.ndarray, shape: EyeShape) -> None:
+        super().__init__()
+        white, iris, left, top = eyeball_layers(still, shape)
+        self.width = shape.width
+        self.iris_radius = shape.iris_radius
+        self.is_closed = shape.is_closed
+        self.lid_skin, self.cheek_skin = shape.lid_skin, shape.cheek_skin
+        self.eyeball_px = EYEBALL_SHARE * shape.width
+        self.half_width = int(np.ceil(0.75 * shape.width))
+        self.half_height = int(np.ceil(0.85 * shape.width))
+        centre = shape.corner + shape.along * shape.width / 2
+        self.register_buffer("centre", torch.from_numpy(np.asarray(centre, np.float32)))
+        self.register_buffer("origin", torch.from_numpy(np.asarray(shape.corner, np.float32)))
+        self.register_buffer("axes", torch.from_numpy(np.stack([shape.along, shape.down]).astype(np.float32)))
+        self.register_buffer("edges", torch.from_numpy(np.stack([shape.upper, shape.lower])))
+        self.register_buffer("white", torch.from_numpy(white))
+        self.register_buffer("iris", torch.from_numpy(iris))
+        self.register_buffer("plate_corner", torch.tensor([left, top]))
+
+    def draw(self, frame, texture, places, head_flow_at, lids, gaze_deg) -> None:
+        """Redraw this eye in frames (B, 3, S, S), in place.
+
+        Args:
+            texture: (3, 2S, 2S) the portrait.
+            places: (B, 2, S, S) which place of the portrait each pixel shows.
+            head_flow_at: function (B, 2, 1, 1) canvas positions -> displacement there.
+            lids: (B, 3) blink, squint, wide of this eye, 0-1.
+            gaze_deg: (B, 2) yaw and pitch relative to the portrait.
+        """
+        if self.is_closed:
+            return
+        batch = len(frame)
+        centre = self.centre.view(1, 2, 1, 1).expand(batch, 2, 1, 1)
+        moved = (centre + head_flow_at(centre))[:, :, 0, 0].round().long()
+        left, top = moved[:, 0] - self.half_width, moved[:, 1] - self.half_height
+        height, width = 2 * self.half_height, 2 * self.half_width
+        place = take_patch(places, left, top, height, width)
+        turn = self._iris_shift(gaze_deg)
+        colour = self._compose(texture, place, lids, turn)
+        rows, columns = patch_indices(frame.shape[-1], left, top, height, width)
+        index = torch.arange(batch, device=frame.device).view(-1, 1, 1)
+        frame[index, :, rows, columns] = colour.movedim(1, -1)
+
+    def _iris_shift(self, gaze_deg: torch.Tensor) -> torch.Tensor:
+        """Pixels (B, 2) by which the iris moves on the picture."""
+        angle = torch.deg2rad(gaze_deg.clamp(-40, 40))
+        return torch.stack([torch.sin(angle[:, 0]), -torch.sin(angle[:, 1])], 1) * self.eyeball_px
+
+    def _compose(self, texture, place, lids, turn) -> torch.Tensor:
+        offset = place - self.origin.view(1, 2, 1, 1)
+        u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.width
+        v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
+        upper, lower = self._edges(u)
+        upper_now, lower_now = self._lids(upper, lower, lids, (turn * self.axes[1]).sum(1))
+        above, below = self._skin(v, upper, lower, upper_now, lower_now)
+        down = self.axes[1].view(1, 2, 1, 1)
+        lid = sample_texture(texture, place + down * (above - v))
+        cheek = sample_texture(texture, place + down * (below - v))
+        skin = torch.lerp(lid, cheek, (v - (upper_now + lower_now) / 2 + 0.5).clamp(0, 1))
+        show = torch.minimum(v - upper_now, lower_now - v) + 0.5
+        show = torch.where((u > 0) & (u < 1), show, 0.0).clamp(0, 1)
+        ball = self._eyeball(texture, place, turn, show)
+        return torch.lerp(skin, ball, show)
+
+    def _edges(self, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)
+        low = position.long()
+        share = position - low
+        return tuple(torch.lerp(table[low], table[low + 1], share) for table in self.edges)
+
+    def _lids(self, upper, lower, lids, turn_down) -> tuple[torch.Tensor, torch.Tensor]:
+        """Heights of the lid edges now. The lids meet a little above the lower lid's rest; the upper follows the gaze."""
+        blink, squint, wide = (lids[:, k].view(-1, 1, 1, 1) for k in range(3))
+        opening = lower - upper
+        profile = (opening / opening.amax().clamp_min(1e-3)).clamp(0, 1)
+        follow = turn_down.view(-1, 1, 1, 1) * LID_FOLLOWS_GAZE * profile
+        upper_open = upper + follow + opening * (0.22 * squint - 0.22 * wide)
+        lower_open = lower + 0.35 * follow - opening * 0.30 * squint
+        meeting = lower - 0.12 * opening
+        upper_now = torch.lerp(upper_open, meeting + 0.6, blink)
+        lower_now = torch.lerp(lower_open, meeting, blink)
+        return upper_now, torch.maximum(lower_now, torch.minimum(upper_now, meeting))
+
+    def _skin(self, v, upper, lower, upper_now, lower_now) -> tuple[torch.Tensor, torch.Tensor]:
+        """Heights that the skin above and below the eye comes from: edges keep their shape, what is behind stretches."""
+        top = upper - self.lid_skin
+        bottom = lower + self.cheek_skin
+        above = ((v - top) / (upper_now - top).clamp_min(1e-3)).clamp(0, 1)
+        below = ((bottom - v) / (bottom - lower_now).clamp_min(1e-3)).clamp(0, 1)
+        lifted = v - (upper_now - upper) * _ease(above)
+        lowered = v - (lower_now - lower) * _ease(below)
+        return torch.minimum(lifted, upper), torch.maximum(lowered, lower)
+
+    def _eyeball(self, texture, place, turn, show) -> torch.Tensor:
+        texels = (place - self.plate_corner.view(1, 2, 1, 1)) * OVERSAMPLE
+        white = sample_plate(self.white, texels)
+        shift = turn.view(-1, 2, 1, 1) * OVERSAMPLE
+        iris = sample_plate(self.iris, texels - shift)
+        moved = torch.lerp(white, iris[:, :3], iris[:, 3:])
+        rest = sample_texture(texture, place)
+        amount = turn.norm(dim=1).view(-1, 1, 1, 1).clamp(0, 1)
+        return torch.lerp(rest, moved, amount)
+
+
+def _ease(x: torch.Tensor) -> torch.Tensor:
+    """0 to 1, flat at the end, so that lashes move without being stretched."""
+    return 1 - (1 - x).clamp(0, 1) ** 1.6
+
+
+def sclera_colour(still: np.ndarray, shapes: list[EyeShape]) -> np.ndarray | None:
+    """Colour (3,) 0-1 of the lit white of the eyes, None where hardly any is visible."""
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in still.shape[1::-1])), -1).astype(np.float32)
+    pixels = []
+    for shape in shapes:
+        seen = (shape.inside(grid) > 1.5) & (np.linalg.norm(grid - shape.iris, axis=-1) > 1.25 * shape.iris_radius)
+        pixels.append(still[seen])
+    found = np.concatenate(pixels).astype(np.float32) / 255
+    if len(found) < 8:
+        return None
+    bright = found[found.mean(1) >= np.percentile(found.mean(1), 60)]
+    return bright.mean(0)
+
+

@@ -1,0 +1,196 @@
+"""Drawing the mouth of each frame: the two lips move apart, and what is behind them shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from talkface.render.canvas import Canvas
+from talkface.render.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
+from talkface.render.sampling import patch_grid, sample_plate, sample_texture
+from talkface.render.sheet import Fields, Sheet
+from talkface.render.teeth import MouthLight, Plate, make_plates
+from talkface.types import FaceFit
+
+COARSE_PX = 2
+
+
+class Mouth(torch.nn.Module):
+    """Everything about one portrait's mouth.
+
+    Args:
+        fit, canvas, fields: the portrait.
+        line: the cut between the lips.
+        light: colours of the inside.
+        pivot: (3,) about which the head turns.
+    """
+
+    def __init__(
+        self, fit: FaceFit, canvas: Canvas, fields: Fields, line: LipLine, light: MouthLight, pivot: np.ndarray
+    ) -> None:
+        super().__init__()
+        rows, columns = _rectangle(line, canvas, fields.rigidity.shape[0])
+        sheets = []
+        for side in ("upper", "lower"):
+            basis = lip_basis(side, line, fields, canvas, fit.mesh, rows, columns)
+            sheets.append(Sheet(fields, basis, rows, columns, canvas, pivot))
+        self.upper, self.lower = sheets
+        self.gap = LipGap(lip_motion(line, canvas, fit.mesh))
+        lower_plate, upper_plate = make_plates(fit, canvas, line, light)
+        self.lower_plate = PlateMotion(lower_plate, canvas, pivot)
+        self.upper_plate = PlateMotion(upper_plate, canvas, pivot)
+        self.half_width = int(round(0.75 * line.length)) // COARSE_PX * COARSE_PX
+        self.rise = int(round(0.5 * line.length)) // COARSE_PX * COARSE_PX
+        self.drop = int(round(1.0 * line.length)) // COARSE_PX * COARSE_PX
+        self.length = line.length
+        self.shows_inside = line.gap_px > 0
+        self.register_buffer("corner", torch.from_numpy(np.asarray(line.corner, np.float32)))
+        self.register_buffer("axes", torch.from_numpy(np.stack([line.along, line.down]).astype(np.float32)))
+        self.register_buffer("edges", torch.from_numpy(np.stack([line.upper, line.lower])))
+        self.register_buffer("throat", torch.from_numpy(light.throat))
+        middle = line.corner + line.along * line.length / 2
+        self.register_buffer("middle", torch.from_numpy(np.asarray(middle, np.float32)))
+
+    def draw(self, frame, texture, head_flow_at, change, asked, spoken, speaking, rotation, shift) -> None:
+        """Draw the mouth into frames (B, 3, S, S) in place.
+
+        Args:
+            texture: (3, 2S, 2S) the portrait.
+            head_flow_at: function (B, 2, 1, 1) canvas positions -> displacement there.
+            change, asked, spoken: (B, K) dynamics relative to the portrait's, absolute, and those of the motion alone.
+            speaking: (B, 1) how far the motion alone decides the opening of the lips.
+            rotation, shift: (B, 3, 3), (B, 3) head motion.
+        """
+        batch = len(change)
+        correction = self.gap.corrections(change, spoken, speaking) / 2
+        flow_upper = self.upper.flow(torch.cat([change, correction], 1), rotation, shift)
+        flow_lower = self.lower.flow(torch.cat([change, -correction], 1), rotation, shift)
+        middle = self.middle.view(1, 2, 1, 1).expand(batch, 2, 1, 1)
+        travel = head_flow_at(middle)
+        left = (middle + travel)[:, 0, 0, 0].round().long() - self.half_width
+        top = (middle + travel)[:, 1, 0, 0].round().long() - self.rise
+        height, width = self.rise + self.drop, 2 * self.half_width
+        target = patch_grid(left, top, height // COARSE_PX, width // COARSE_PX, COARSE_PX)
+        start = target - travel
+        place_upper = self._fine(self.upper.invert(flow_upper, target, start, steps=8))
+        place_lower = self._fine(self.lower.invert(flow_lower, target, start, steps=8))
+        colour = self._compose(texture, place_upper, place_lower, left, top, asked, rotation, shift)
+        self._paste(frame, colour, left, top)
+
+    def _fine(self, place: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
+
+    def _compose(self, texture, place_upper, place_lower, left, top, asked, rotation, shift) -> torch.Tensor:
+        show_upper = (0.5 - self._past(place_upper, 0)).clamp(0, 1)
+        show_lower = (0.5 + self._past(place_lower, 1)).clamp(0, 1)
+        hole = (1 - show_upper - show_lower).clamp_min(0)
+        share = show_upper / (show_upper + show_lower).clamp_min(1e-4)
+        upper, lower = sample_texture(texture, place_upper), sample_texture(texture, place_lower)
+        lips = torch.lerp(lower, upper, share)
+        inside = self._inside(texture, hole, left, top, asked, rotation, shift)
+        return torch.lerp(lips, inside, hole)
+
+    def _past(self, place: torch.Tensor, edge: int) -> torch.Tensor:
+        """Pixels by which portrait positions lie below an edge of the lips (upper 0, lower 1): (B, 1, h, w).
+
+        Beyond the corners there is no edge: everything counts as own side of both lips.
+        """
+        offset = place - self.corner.view(1, 2, 1, 1)
+        u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.length
+        v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
+        position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)
+        low = position.long()
+        table = self.edges[edge]
+        height = torch.lerp(table[low], table[low + 1], position - low)
+        away = (u < 0) | (u > 1)
+        return torch.where(away, -9.0 if edge == 0 else 9.0, v - height)
+
+    def _inside(self, texture, hole, left, top, asked, rotation, shift) -> torch.Tensor:
+        batch, _, height, width = hole.shape
+        depth = F.avg_pool2d(hole, 7, 1, 3)
+        depth = F.avg_pool2d(depth, 7, 1, 3)
+        light = 0.30 + 0.70 * (depth * 1.25).clamp(0, 1)
+        target = patch_grid(left, top, height, width, 1)
+        colour = self.throat.view(1, 3, 1, 1).expand(batch, 3, height, width)
+        for plate in (self.lower_plate, self.upper_plate):
+            layer = sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
+            colour = torch.lerp(colour, layer[:, :3], layer[:, 3:])
+        colour = colour * light
+        if self.shows_inside:
+            place = self.upper_plate.rest_position(target, rotation, shift)
+            seen = torch.minimum(self._past(place, 0), -self._past(place, 1))
+            away = (seen <= -8.5).float()
+            alpha = (seen + 0.5).clamp(0, 1) * (1 - away)
+            colour = torch.lerp(colour, sample_texture(texture, place), alpha)
+        return colour
+
+    def _paste(self, frame: torch.Tensor, colour: torch.Tensor, left: torch.Tensor, top: torch.Tensor) -> None:
+        size = frame.shape[-1]
+        height, width = colour.shape[-2:]
+        ramp_x = _ramp(width, 8, colour.device)
+        ramp_y = _ramp(height, 8, colour.device)
+        alpha = ramp_y[:, None] * ramp_x[None]
+        for b in range(len(frame)):
+            y0, x0 = int(top[b]), int(left[b])
+            ys, xs = slice(max(y0, 0), min(y0 + height, size)), slice(max(x0, 0), min(x0 + width, size))
+            if ys.start >= ys.stop or xs.start >= xs.stop:
+                continue
+            mine = (slice(ys.start - y0, ys.stop - y0), slice(xs.start - x0, xs.stop - x0))
+            region = frame[b, :, ys, xs]
+            region.lerp_(colour[b][:, mine[0], mine[1]], alpha[mine])
+
+
+class PlateMotion(torch.nn.Module):
+    """Moves a painted plate of the mouth: an affine map fitted to the motion of a few of its 3D points."""
+
+    def __init__(self, plate: Plate, canvas: Canvas, pivot: np.ndarray) -> None:
+        super().__init__()
+        self.camera = canvas.camera
+        self.register_buffer("rgba", torch.from_numpy(plate.rgba))
+        self.register_buffer("anchors", torch.from_numpy(np.asarray(plate.anchors, np.float32)))
+        dynamics = np.ascontiguousarray(plate.anchor_dynamics, np.float32)
+        self.register_buffer("dynamics", torch.from_numpy(dynamics).reshape(len(dynamics), -1))
+        self.register_buffer("offset", torch.from_numpy(plate.offset_px))
+        self.register_buffer("corner", torch.tensor([plate.left, plate.top]))
+        self.register_buffer("pivot", torch.as_tensor(pivot, dtype=torch.float32))
+        rest = self._project(self.anchors[None])[0]
+        self.register_buffer("solve", torch.linalg.pinv(torch.cat([rest, torch.ones(len(rest), 1)], 1)))
+
+    def _project(self, points: torch.Tensor) -> torch.Tensor:
+        scale = self.camera.focal_px / -points[..., 2:]
+        flipped = points[..., :2] * torch.tensor([1.0, -1.0], device=points.device)
+        centre = torch.tensor([self.camera.centre_x, self.camera.centre_y], device=points.device)
+        return flipped * scale + centre + self.offset
+
+    def _back(self, target: torch.Tensor, points: torch.Tensor, rotation, shift) -> torch.Tensor:
+        turned = (points - self.pivot) @ rotation.mT + (self.pivot + shift)[:, None]
+        affine = self.solve @ self._project(turned)  # (B, 3, 2), rows x, y, 1
+        inverse = torch.linalg.inv(affine[:, :2].mT)
+        centred = target - affine[:, 2].view(-1, 2, 1, 1)
+        return torch.einsum("bij,bjhw->bihw", inverse, centred)
+
+    def texels(self, target: torch.Tensor, asked: torch.Tensor, rotation, shift) -> torch.Tensor:
+        """Texel coordinates (B, 2, h, w) of canvas positions under the motion asked for."""
+        points = self.anchors + (asked @ self.dynamics).view(len(asked), -1, 3)
+        place = self._back(target, points, rotation, shift)
+        return (place - self.corner.view(1, 2, 1, 1)) * 2
+
+    def rest_position(self, target: torch.Tensor, rotation, shift) -> torch.Tensor:
+        """Portrait positions (B, 2, h, w) of canvas positions if the plate only follows the head."""
+        points = self.anchors.expand(len(rotation), -1, -1)
+        return self._back(target, points, rotation, shift)
+
+
+def _ramp(size: int, soft: int, device: torch.device) -> torch.Tensor:
+    position = torch.arange(size, device=device, dtype=torch.float32)
+    return (torch.minimum(position, size - 1 - position) / soft).clamp(0, 1)
+
+
+def _rectangle(line: LipLine, canvas: Canvas, cells: int) -> tuple[slice, slice]:
+    """Field cells around the mouth, wide enough for everything that the lips pull on."""
+    middle = (line.corner + line.along * line.length / 2 + 0.5) * cells / canvas.size
+    reach = line.length * cells / canvas.size
+    x0, x1 = np.clip([middle[0] - 1.0 * reach, middle[0] + 1.0 * reach], 0, cells).astype(int)
+    y0, y1 = np.clip([middle[1] - 0.85 * reach, middle[1] + 1.1 * reach], 0, cells).astype(int)
+    return slice(y0, y1), slice(x0, x1)

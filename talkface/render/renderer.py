@@ -1,0 +1,108 @@
+"""Motion to frames: one portrait, prepared once, drawn in batches with the same few tensor operations everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from talkface.pose import rotation
+from talkface.render.canvas import make_canvas, still_frame, texture
+from talkface.render.eyes import EYES, Eye, eye_shape, sclera_colour
+from talkface.render.lips import lip_line, release_shares
+from talkface.render.mouth import Mouth
+from talkface.render.sheet import NECK_PIVOT_CM, Sheet, coarser, make_fields
+from talkface.render.teeth import mouth_light
+from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
+from talkface.types import Crop, FaceFit, MotionSequence
+
+BATCH = 8
+SHEET_CELLS_DIVISOR = 2
+
+
+class Renderer:
+    """Draws one portrait in motion.
+
+    Args:
+        image: (H, W, 3) uint8, the portrait.
+        fit: its face.
+        crop: the square to draw.
+        size: side of the frames in pixels.
+        device: where to compute.
+    """
+
+    def __init__(self, image: np.ndarray, fit: FaceFit, crop: Crop, size: int = 512, device: str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.size = size
+        self.still = still_frame(image, crop.x0, crop.y0, crop.size, size)
+        canvas = make_canvas(fit, crop.x0, crop.y0, crop.size, size)
+        fields = make_fields(canvas, fit.mesh)
+        pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
+        whole = coarser(fields, SHEET_CELLS_DIVISOR)
+        everything = slice(0, whole.rigidity.shape[0])
+        head_basis = whole.basis.copy()
+        head_basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0  # the lids move in `eyes`
+        shapes = [eye_shape(canvas.landmarks, marks) for marks in EYES]
+        line = lip_line(canvas.landmarks)
+        light = mouth_light(self.still, sclera_colour(self.still, shapes), _skin_colour(self.still, canvas.landmarks))
+        self.head = Sheet(whole, head_basis, everything, everything, canvas, pivot).to(self.device)
+        self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
+        self.mouth = Mouth(fit, canvas, fields, line, light, pivot).to(self.device)
+        self.texture = torch.from_numpy(texture(self.still)).to(self.device)
+        self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
+        self.released = torch.from_numpy(release_shares()).to(self.device)
+        self.depth_cm = float(-fit.translation[2])
+        self.cm_per_interocular = canvas.interocular_px * self.depth_cm / canvas.camera.focal_px
+        self.grid = self.head.grid.T.reshape(1, 2, *self.head.shape)
+
+    def frames(self, motion: MotionSequence) -> Iterator[np.ndarray]:
+        """Draw every frame of the motion: (size, size, 3) uint8 each, computed in small batches."""
+        for start in range(0, len(motion.values), BATCH):
+            yield from self.draw(motion.values[start : start + BATCH])
+
+    @torch.inference_mode()
+    def draw(self, values: np.ndarray) -> np.ndarray:
+        """Draw a batch of motion vectors (B, D): (B, size, size, 3) uint8."""
+        motion = torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
+        turn, shift = self._head_motion(values)
+        speaking = motion[:, MotionSpace.speaking].view(-1, 1)
+        kept = self.own * (1 - speaking * self.released)
+        asked = motion[:, MotionSpace.dynamics] + kept
+        change = asked - self.own
+        flow = self.head.flow(change, turn, shift)
+        places = self.head.invert(flow, self.grid.expand_as(flow), self.grid - flow)
+        places = F.interpolate(places, size=(self.size, self.size), mode="bilinear", align_corners=False)
+        frame = self._sample(places)
+
+        def head_flow_at(xy: torch.Tensor) -> torch.Tensor:
+            return self.head.sample(flow, xy)
+
+        for eye, marks in zip(self.eyes, EYES, strict=True):
+            columns = MotionSpace.columns(*(f"eye{kind}{marks.name}" for kind in ("Blink", "Squint", "Wide")))
+            gaze = motion[:, MotionSpace.gaze]
+            eye.draw(frame, self.texture, places, head_flow_at, motion[:, columns].clamp(0, 1), gaze)
+        spoken = motion[:, MotionSpace.dynamics]
+        self.mouth.draw(frame, self.texture, head_flow_at, change, asked, spoken, speaking, turn, shift)
+        return (frame * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    def _sample(self, places: torch.Tensor) -> torch.Tensor:
+        side = self.texture.shape[-1]
+        grid = (places * (4 / (side - 1)) - 1).movedim(1, -1)
+        source = self.texture.expand(len(places), -1, -1, -1)
+        return F.grid_sample(source, grid, padding_mode="border", align_corners=True)
+
+    def _head_motion(self, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Turn (B, 3, 3) and shift (B, 3) in cm of the head in camera space."""
+        yaw, pitch, roll, x, y, distance = np.asarray(values, np.float64)[:, MotionSpace.pose].T
+        turn = rotation(yaw, pitch, roll)
+        shift = np.stack([x * self.cm_per_interocular, -y * self.cm_per_interocular, -self.depth_cm * (distance - 1)], 1)
+        return (torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (turn, shift))
+
+
+def _skin_colour(still: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Median colour (3,) 0-1 of the cheeks and the chin."""
+    marks = np.clip(landmarks[[50, 280, 205, 425, 199, 101, 330]].round().astype(int), 0, still.shape[0] - 1)
+    patches = [still[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5].reshape(-1, 3) for x, y in marks]
+    return (np.median(np.concatenate(patches), axis=0) / 255).astype(np.float32)

@@ -1,0 +1,50 @@
+"""Small tensor operations that every part of the renderer shares."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+
+def patch_grid(left: torch.Tensor, top: torch.Tensor, height: int, width: int, step: int) -> torch.Tensor:
+    """Canvas positions (B, 2, height, width) of patches whose first pixels are at (left, top).
+
+    With step > 1 the positions are the centres of step x step blocks of pixels.
+    """
+    device = left.device
+    offset = (step - 1) / 2
+    x = torch.arange(width, device=device) * step + offset
+    y = torch.arange(height, device=device) * step + offset
+    x = (left[:, None] + x).view(-1, 1, width).expand(-1, height, width)
+    y = (top[:, None] + y).view(-1, height, 1).expand(-1, height, width)
+    return torch.stack([x, y], 1)
+
+
+def sample_texture(texture: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    """Read the doubled portrait (C, 2S, 2S) at canvas positions (B, 2, H, W): (B, C, H, W)."""
+    batch, side = len(place), texture.shape[-1]
+    grid = (place * (4 / (side - 1)) - 1).movedim(1, -1)
+    return F.grid_sample(texture.expand(batch, -1, -1, -1), grid, padding_mode="border", align_corners=True)
+
+
+def sample_plate(plate: torch.Tensor, texels: torch.Tensor) -> torch.Tensor:
+    """Read a picture (C, h, w) at texel positions (B, 2, H, W), zero outside: (B, C, H, W)."""
+    height, width = plate.shape[-2:]
+    scale = torch.tensor([2 / (width - 1), 2 / (height - 1)], device=plate.device).view(1, 2, 1, 1)
+    grid = (texels * scale - 1).movedim(1, -1)
+    return F.grid_sample(plate.expand(len(texels), -1, -1, -1), grid, padding_mode="zeros", align_corners=True)
+
+
+def take_patch(maps: torch.Tensor, left: torch.Tensor, top: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Cut patches (B, C, height, width) out of maps (B, C, S, S), clamped to the border."""
+    rows, columns = patch_indices(maps.shape[-1], left, top, height, width)
+    batch = torch.arange(len(maps), device=maps.device).view(-1, 1, 1)
+    return maps[batch, :, rows, columns].movedim(-1, 1)
+
+
+def patch_indices(size: int, left, top, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and column numbers (B, h, 1), (B, 1, w) of patches, clamped to the picture."""
+    device = left.device
+    rows = (top[:, None] + torch.arange(height, device=device)).clamp(0, size - 1)
+    columns = (left[:, None] + torch.arange(width, device=device)).clamp(0, size - 1)
+    return rows[:, :, None], columns[:, None, :]

@@ -1,0 +1,215 @@
+"""The continuous sheet: depth, motion basis and rigidity for every place of the portrait, and its flow.
+
+A sheet answers, for cells of a grid over the portrait, where each goes when the face moves. Drawing needs the opposite
+(where does a pixel of the new frame come from?), which `invert` finds by Newton iteration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from talkface.render.canvas import Canvas, unproject
+from talkface.render.fields import blur, nearest_fill, smoothstep
+from talkface.render.raster import interpolate, rasterize, vertex_normals
+from talkface.types import FACE_PARTS, Camera, FaceMesh
+
+FIELD_CELLS = 256
+NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])
+GRAZING_NORMAL = 0.45
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Per-cell geometry of a portrait on a square grid of G cells a side.
+
+    Attributes:
+        positions: (G, G, 3) camera space, cm.
+        basis: (K, G, G, 3) displacement per unit of each dynamics axis, camera space, cm.
+        rigidity: (G, G) 0-1, how far a cell follows the head's rotation.
+        on_face: (G, G) bool, cells truly covered by the face.
+    """
+
+    positions: np.ndarray
+    basis: np.ndarray
+    rigidity: np.ndarray
+    on_face: np.ndarray
+
+
+def cell_centres(canvas_size: int, cells: int) -> np.ndarray:
+    """Canvas coordinates (G,) of the centres of the cells along one side."""
+    return ((np.arange(cells) + 0.5) * canvas_size / cells - 0.5).astype(np.float32)
+
+
+def make_fields(canvas: Canvas, mesh: FaceMesh, cells: int = FIELD_CELLS) -> Fields:
+    """Lift the portrait to 2.5 D: rasterise the face in the portrait's pose and extend it smoothly beyond itself."""
+    shell = np.isin(mesh.parts, [FACE_PARTS.index("face"), FACE_PARTS.index("head")])
+    triangles = mesh.triangles[shell[mesh.triangles].all(1)]
+    grid_points = canvas.points.copy()
+    grid_points[:, :2] = (grid_points[:, :2] + 0.5) * cells / canvas.size - 0.5
+    triangle, weights = rasterize(grid_points, triangles, cells, cells)
+    normals = vertex_normals(canvas.camera_vertices, triangles)
+    facing = interpolate(normals[:, 2:], triangles, triangle, weights)[..., 0]
+    covered = triangle >= 0
+    on_face = covered & (facing > GRAZING_NORMAL)
+    depth = interpolate(grid_points[:, 2:], triangles, triangle, weights)[..., 0]
+    flat = np.moveaxis(canvas.camera_dynamics, 0, 1).reshape(len(canvas.points), -1)
+    basis = interpolate(flat, triangles, triangle, weights).reshape(cells, cells, -1, 3).transpose(2, 0, 1, 3)
+
+    face_size = float(np.sqrt(on_face.sum()))
+    basis = _extend_basis(basis, on_face, face_size)
+    depth, distance = _extend_depth(depth, on_face, face_size)
+    centres = cell_centres(canvas.size, cells)
+    xy = np.stack(np.meshgrid(centres, centres), -1)
+    chin_y = (canvas.landmarks[152, 1] + 0.5) * cells / canvas.size
+    return Fields(
+        positions=unproject(xy, depth, canvas.camera),
+        basis=basis,
+        rigidity=_rigidity(covered, chin_y, face_size),
+        on_face=on_face,
+    )
+
+
+def _extend_basis(basis: np.ndarray, on_face: np.ndarray, face_size: float) -> np.ndarray:
+    flat = np.moveaxis(basis, 3, 1).reshape(-1, *on_face.shape)
+    near, distance = nearest_fill(flat, on_face)
+    sigma = face_size * 0.05
+    soft = blur(near, sigma)
+    share = np.clip(distance / (2 * sigma), 0, 1)
+    fade = smoothstep(1 - distance / (face_size * 0.35))
+    extended = (near * (1 - share) + soft * share) * fade
+    return np.moveaxis(extended.reshape(len(basis), 3, *on_face.shape), 1, 3).astype(np.float32)
+
+
+def _extend_depth(depth: np.ndarray, on_face: np.ndarray, face_size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Carry the depth over hair and neck, receding gently, and soften it near the silhouette so that it cannot fold."""
+    near, distance = nearest_fill(depth, on_face)
+    sigma = face_size * 0.08
+    extended = near + (blur(near, sigma) - near) * np.clip(distance / (2 * sigma), 0, 1)
+    extended = extended + np.clip(distance / face_size, 0, 0.5) * 5.0
+    soft = blur(extended, face_size * 0.06)
+    inner = np.clip(blur(on_face.astype(np.float32), face_size * 0.05) * 2 - 1, 0, 1)
+    return (extended * inner + soft * (1 - inner)).astype(np.float32), distance
+
+
+def _rigidity(covered: np.ndarray, chin_y: float, face_size: float) -> np.ndarray:
+    """1 on head and hair; falling to 0 down the neck, away from the head, and at the canvas's border."""
+    cells = covered.shape[0]
+    y, x = np.mgrid[:cells, :cells].astype(np.float32)
+    head = covered & (y < chin_y)
+    _, distance = nearest_fill(np.zeros_like(y), head)
+    around = 1 - (distance - face_size * 0.35) / (face_size * 0.5)
+    down = 1 - (y - chin_y + face_size * 0.02) / (face_size * 0.5)
+    border = np.minimum(np.minimum(x, cells - 1 - x), y) / (cells * 0.1)
+    rigid = smoothstep(np.minimum(around, down)) * smoothstep(border)
+    return blur(rigid, cells / 64) * smoothstep(border * 4)
+
+
+class Sheet(torch.nn.Module):
+    """A rectangle of the fields, ready to move: buffers on the device and the forward flow.
+
+    Args:
+        fields: geometry of the portrait.
+        basis: (K, h, w, 3), the motion basis to use within the rectangle (a lip's own, or the fields').
+        rows, columns: the rectangle, in cells.
+        canvas: for the camera and the pixel positions.
+        pivot: (3,) camera-space point about which the head turns.
+    """
+
+    def __init__(self, fields: Fields, basis: np.ndarray, rows: slice, columns: slice, canvas: Canvas, pivot) -> None:
+        super().__init__()
+        cells = fields.rigidity.shape[0]
+        centres = cell_centres(canvas.size, cells)
+        x, y = np.meshgrid(centres[columns], centres[rows])
+        self.shape = x.shape
+        self.camera: Camera = canvas.camera
+        self.cell_px = canvas.size / cells
+        self.register_buffer("origin", torch.tensor([float(x[0, 0]), float(y[0, 0])]))
+        self.register_buffer("grid", torch.from_numpy(np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)))
+        self.register_buffer("positions", _flat(fields.positions[rows, columns], 3))
+        self.register_buffer("basis", torch.from_numpy(np.ascontiguousarray(basis)).float().reshape(len(basis), -1))
+        self.register_buffer("rigidity", _flat(fields.rigidity[rows, columns], 1))
+        self.register_buffer("pivot", torch.as_tensor(pivot, dtype=torch.float32))
+
+    def flow(self, dynamics: torch.Tensor, rotation: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        """Where every cell goes.
+
+        Args:
+            dynamics: (B, K) change of the dynamics from the portrait's.
+            rotation: (B, 3, 3) turn of the head in camera space.
+            shift: (B, 3) movement of the head in cm, camera space.
+
+        Returns:
+            (B, 2, h, w) displacement in canvas pixels.
+        """
+        batch = len(dynamics)
+        moved = self.positions + (dynamics @ self.basis).view(batch, -1, 3)
+        turned = (moved - self.pivot) @ rotation.mT + (self.pivot + shift)[:, None]
+        placed = torch.lerp(moved, turned, self.rigidity)
+        scale = self.camera.focal_px / -placed[..., 2]
+        x = self.camera.centre_x + placed[..., 0] * scale - self.grid[:, 0]
+        y = self.camera.centre_y - placed[..., 1] * scale - self.grid[:, 1]
+        return torch.stack([x, y], 1).view(batch, 2, *self.shape)
+
+    def sample(self, field: torch.Tensor, xy: torch.Tensor) -> torch.Tensor:
+        """Read a field (B, C, h, w) of this sheet at canvas positions (B, 2, H, W): (B, C, H, W)."""
+        height, width = self.shape
+        x = (xy[:, 0] - self.origin[0]) / self.cell_px * (2 / (width - 1)) - 1
+        y = (xy[:, 1] - self.origin[1]) / self.cell_px * (2 / (height - 1)) - 1
+        return F.grid_sample(field, torch.stack([x, y], -1), padding_mode="border", align_corners=True)
+
+    def invert(self, flow: torch.Tensor, target: torch.Tensor, start: torch.Tensor, steps: int = 5) -> torch.Tensor:
+        """Find the places that the flow carries to the target positions.
+
+        Newton's iteration with the diagonal of the flow's Jacobian, s <- s - (s + f(s) - target) / (1 + f').
+
+        Args:
+            flow: (B, 2, h, w) from `flow`.
+            target, start: (B, 2, H, W) canvas positions, and a first guess of the answer.
+
+        Returns:
+            (B, 2, H, W) canvas positions.
+        """
+        slope_x = _central(flow[:, :1], -1) / self.cell_px
+        slope_y = _central(flow[:, 1:], -2) / self.cell_px
+        stacked = torch.cat([flow, slope_x, slope_y], 1)
+        place = start
+        for _ in range(steps):
+            here = self.sample(stacked, place)
+            error = place + here[:, :2] - target
+            place = place - error / (1 + here[:, 2:]).clamp(0.4, 3.0)
+        return place
+
+
+def _flat(values: np.ndarray, channels: int) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32)).reshape(-1, channels)
+
+
+def _central(field: torch.Tensor, dim: int) -> torch.Tensor:
+    """Central differences along one axis, one-sided at the ends."""
+    size = field.shape[dim]
+    after = field.narrow(dim, 1, size - 1) - field.narrow(dim, 0, size - 1)
+    inner = (after.narrow(dim, 0, size - 2) + after.narrow(dim, 1, size - 2)) / 2
+    return torch.cat([after.narrow(dim, 0, 1), inner, after.narrow(dim, size - 2, 1)], dim)
+
+
+def coarser(fields: Fields, factor: int) -> Fields:
+    """The same fields on a grid with `factor` times fewer cells a side."""
+
+    def shrink(values: np.ndarray) -> np.ndarray:
+        cells = fields.rigidity.shape[0] // factor
+        lead = values.shape[:-3] if values.ndim == 4 else ()
+        tail = values.shape[-1:] if values.ndim > 2 else ()
+        blocks = values.reshape(*lead, cells, factor, cells, factor, *tail)
+        axes = (len(lead) + 1, len(lead) + 3)
+        return blocks.mean(axis=axes)
+
+    return Fields(
+        positions=shrink(fields.positions),
+        basis=shrink(fields.basis),
+        rigidity=shrink(fields.rigidity),
+        on_face=shrink(fields.on_face) > 0.5,
+    )

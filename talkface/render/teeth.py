@@ -1,0 +1,132 @@
+"""What is behind the lips: teeth, gums and tongue of the face model, painted once per portrait in its own light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from talkface.render.canvas import Canvas
+from talkface.render.fields import blur, smoothstep
+from talkface.render.lips import LipLine
+from talkface.render.raster import interpolate, rasterize, vertex_normals
+from talkface.types import FACE_PARTS, FaceFit
+
+OVERSAMPLE = 2
+TEETH_SHOW = 0.05  # the model's teeth sit high: people show 2-4 mm of the upper incisors when the lips part
+IVORY = np.array([0.93, 0.89, 0.80])
+GUM = np.array([0.68, 0.36, 0.34])
+TONGUE = np.array([0.66, 0.34, 0.33])
+THROAT = np.array([0.16, 0.055, 0.05])
+
+
+@dataclass(frozen=True)
+class MouthLight:
+    """Colours of the mouth's inside under the portrait's light: each (3,) 0-1."""
+
+    teeth: np.ndarray
+    gums: np.ndarray
+    tongue: np.ndarray
+    throat: np.ndarray
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A painted part of the mouth that moves as one piece.
+
+    Attributes:
+        rgba: (4, h, w) float32, alpha in the last channel, colour not premultiplied.
+        left, top: canvas position of its first texel.
+        anchors: (n, 3) camera-space points of it (jaw closed), from which its motion is computed.
+        anchor_dynamics: (K, n, 3) how the dynamics move them.
+        offset_px: (2,) shift from the model's projection to where the portrait's mouth is.
+    """
+
+    rgba: np.ndarray
+    left: float
+    top: float
+    anchors: np.ndarray
+    anchor_dynamics: np.ndarray
+    offset_px: np.ndarray
+
+
+def mouth_light(still: np.ndarray, sclera: np.ndarray | None, skin: np.ndarray) -> MouthLight:
+    """Choose the colours by the whites of the eyes and the skin: (3,) 0-1 each; grey portraits get grey mouths."""
+    white = skin * 1.15 if sclera is None else sclera
+    level = float(np.clip(max(white.mean(), 0.85 * skin.mean(), 0.28) * 1.12, 0.3, 0.92))
+    saturation = float(np.clip((skin.max() - skin.min()) / (skin.max() + 1e-6) / 0.3, 0, 1))
+    tint = skin / (skin.mean() + 1e-6)
+    tint = 1 + (tint - 1) * 0.35 * (1 - saturation)
+
+    def lit(colour: np.ndarray, gain: float = 1.0) -> np.ndarray:
+        grey = colour.mean() * tint
+        return np.clip((grey + (colour - colour.mean()) * saturation) * level * gain, 0, 1).astype(np.float32)
+
+    return MouthLight(lit(IVORY, 1.06), lit(GUM), lit(TONGUE), lit(THROAT, 0.9))
+
+
+def make_plates(fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight) -> tuple[Plate, Plate]:
+    """Paint the lower plate (teeth, gums, tongue) and the upper plate (teeth, gums)."""
+    lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"))
+    upper = _plate(fit, canvas, line, light, ("teeth_upper", "gums_upper"))
+    return lower, upper
+
+
+def _plate(fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[str, ...]) -> Plate:
+    mesh = fit.mesh
+    chosen = np.isin(mesh.parts, [FACE_PARTS.index(name) for name in names])
+    triangles = mesh.triangles[chosen[mesh.triangles].all(1)]
+    vertices = mesh.neutral @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
+    seen = _project(vertices, canvas)
+    lips = np.concatenate([mesh.upper_lip, mesh.lower_lip])
+    offset = canvas.points[lips, :2].mean(0) - _project(canvas.camera_vertices[lips], canvas).mean(0)
+    offset = offset + line.down * TEETH_SHOW * line.length
+    margin = 0.45 * line.length
+    middle = line.corner + line.along * line.length / 2
+    left, top = np.floor(middle - [line.length * 0.5 + margin, line.length * 0.5 + margin])
+    texels = int(2 * OVERSAMPLE * np.ceil(line.length * 0.5 + margin))
+    points = np.concatenate([(seen + offset - [left, top]) * OVERSAMPLE, -vertices[:, 2:]], 1)
+    triangle, weights = rasterize(points, triangles, texels, texels)
+    rgba = _paint(mesh, vertices, triangles, triangle, weights, light)
+    teeth = np.flatnonzero(mesh.parts == FACE_PARTS.index(names[0]))
+    front = teeth[np.argsort(-mesh.neutral[teeth, 2])[: len(teeth) // 2]]
+    anchors = front[:: max(1, len(front) // 24)]
+    return Plate(
+        rgba=rgba,
+        left=float(left),
+        top=float(top),
+        anchors=vertices[anchors],
+        anchor_dynamics=canvas.camera_dynamics[:, anchors],
+        offset_px=offset.astype(np.float32),
+    )
+
+
+def _project(vertices: np.ndarray, canvas: Canvas) -> np.ndarray:
+    camera = canvas.camera
+    scale = camera.focal_px / -vertices[:, 2:]
+    return vertices[:, :2] * [1, -1] * scale + [camera.centre_x, camera.centre_y]
+
+
+def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight) -> np.ndarray:
+    """Shade as a dentist's lamp would: soft frontal light, darker between the teeth and towards the back."""
+    normals = vertex_normals(vertices, triangles)
+    normal = interpolate(normals, triangles, triangle, weights)
+    normal = normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-6)
+    lamp = np.array([0.0, 0.25, 0.97])
+    diffuse = np.clip(normal @ lamp, 0, 1)
+    colour = np.zeros((*triangle.shape, 3), np.float32)
+    part = mesh.parts[triangles[np.maximum(triangle, 0), 0]]
+    for name, base in (("teeth", light.teeth), ("gums", light.gums), ("tongue", light.tongue)):
+        mine = np.isin(part, [k for k, full in enumerate(FACE_PARTS) if full.startswith(name)])
+        colour[mine] = base
+    back = interpolate(mesh.neutral[:, 2:], triangles, triangle, weights)[..., 0]
+    teeth_z = mesh.neutral[np.isin(mesh.parts, [6, 7]), 2]
+    recess = smoothstep((back - np.percentile(teeth_z, 20)) / (teeth_z.max() - np.percentile(teeth_z, 20)))
+    shade = (0.42 + 0.58 * diffuse**1.3) * (0.4 + 0.6 * recess)
+    gloss = 0.12 * np.clip(normal @ np.array([0.0, 0.45, 0.89]), 0, 1) ** 40
+    rgb = colour * shade[..., None] + gloss[..., None] * light.teeth
+    solid = (triangle >= 0).astype(np.float32)
+    alpha = np.clip(blur(solid, 0.8) * 2 - 0.6, 0, 1) * solid
+    rgb = np.where(solid[..., None] > 0, rgb, light.throat)
+    soft = blur(np.moveaxis(rgb, -1, 0), 0.7)
+    return np.concatenate([soft, blur(alpha, 0.6)[None]]).astype(np.float32)
