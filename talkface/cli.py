@@ -149,7 +149,7 @@ def bench(
 
 @app.command()
 def doctor(as_json: Json = False, verbose: Verbose = False) -> None:
-    """Check the installation: versions, device, ffmpeg, weights and their hashes. Exits with 4 when something is wrong."""
+    """Check the installation: versions, device, ffmpeg, weights and their hashes. Exits with 4 if anything is wrong."""
 
     def work(console: Console) -> None:
         from talkface import doctor as checks

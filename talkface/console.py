@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Console(Progress):
-    """Shows stages and frames while there is a terminal to show them on; a context manager, so that the bar is put away.
+    """Shows stages and frames while there is a terminal to show them on; a context manager, so that the bar goes away.
 
     Attributes:
         quiet: nothing but errors on stderr.
@@ -40,6 +40,7 @@ class Console(Progress):
             self._bar = None
 
     def stage(self, title: str, frames: int = 0) -> None:
+        """Show a stage."""
         if self._bar:
             if self._task is not None:
                 self._bar.remove_task(self._task)
@@ -48,10 +49,12 @@ class Console(Progress):
             self._say(f"{title} ({frames} frames)" if frames else title)
 
     def advance(self) -> None:
+        """Count a frame."""
         if self._bar and self._task is not None:
             self._bar.advance(self._task)
 
     def warn(self, text: str) -> None:
+        """Show a warning, which stays."""
         if not self.quiet:
             self._say(f"warning: {text}")
 
@@ -77,9 +80,16 @@ def show_json(value: object) -> None:
 
 def _new_bar() -> RichProgress:
     from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as RichProgress
-    from rich.progress import TimeRemainingColumn
     from rich.text import Text
 
     class OnlyWithFrames(ProgressColumn):

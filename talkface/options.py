@@ -1,7 +1,7 @@
 """Every choice a user has for one run: default, help text and permitted range, each written once.
 
-The command line reads its defaults and help from here, the Python API is this class, and everything is checked the moment
-the object is made, long before anything heavy is imported.
+The command line reads its defaults and help from here, the Python API is this class, and everything is checked the
+moment the object is made, long before anything heavy is imported.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _option(default: object, help_text: str) -> object:
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """What a user may choose for one render; every default needs no thought. Raises UsageError for a value out of range."""
+    """What a user may choose for one render; every default needs no thought. Raises UsageError for a bad value."""
 
     size: int = _option(512, "Width and height of the video in pixels, even, 128-2048.")
     fps: float = _option(25.0, f"Frames per second: {', '.join(FRAME_RATES)}.")

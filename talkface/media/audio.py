@@ -1,8 +1,8 @@
 """Sounds in: anything ffmpeg or libsndfile reads, as 16 kHz mono on disk, so that hours of speech cost no memory.
 
-The video's sound later goes through the same ffmpeg reader as the samples here, so both start at the same instant (readers
-differ by 25-50 ms in how they treat the padding of MP3 and M4A). Where the original cannot be used as it stands (holes of
-NaN, or a format only libsndfile knows), a repaired copy takes its place.
+The video's sound later goes through the same ffmpeg reader as the samples here, so both start at the same instant:
+readers differ by 25-50 ms in how they treat the padding of MP3 and M4A. Where the original cannot be used as it stands
+(holes of NaN, or a format only libsndfile knows), a repaired copy takes its place.
 """
 
 from __future__ import annotations

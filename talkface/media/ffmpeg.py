@@ -1,7 +1,8 @@
 """ffmpeg: the only place that starts a process.
 
-The program comes with the `imageio-ffmpeg` package; there is no ffprobe, so files are described by reading what `ffmpeg -i`
-prints. Inputs may only be local files (`-protocol_whitelist`), so a playlist cannot make talkface fetch anything.
+The program comes with the `imageio-ffmpeg` package; there is no ffprobe, so files are described by reading what
+`ffmpeg -i` prints. Inputs may only be local files (`-protocol_whitelist`), so a playlist cannot make talkface fetch
+anything.
 """
 
 from __future__ import annotations
@@ -137,8 +138,8 @@ def count_frames(path: Path) -> int:
 def open_pipe(*arguments: str, reads: bool) -> Iterator[BinaryIO]:
     """A running ffmpeg, as the stream to read its output from (`reads`) or to write its input to.
 
-    Leaving the block waits for ffmpeg; leaving it by an exception (Ctrl-C too) kills it. ffmpeg gets a session of its own,
-    so that a Ctrl-C in the terminal reaches Python alone. Raises FfmpegError with ffmpeg's last line.
+    Leaving the block waits for ffmpeg; leaving it by an exception (Ctrl-C too) kills it. ffmpeg gets a session of its
+    own, so that a Ctrl-C in the terminal reaches Python alone. Raises FfmpegError with ffmpeg's last line.
     """
     command = [executable(), *_COMMON, *arguments]
     with tempfile.TemporaryFile() as log:

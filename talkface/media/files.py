@@ -1,10 +1,16 @@
-"""Checks of input files that pictures and sounds share."""
+"""Files in and out: checks that every kind of file shares, and outputs that appear whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
-from talkface.errors import InputError
+from talkface.errors import EnvironmentFailure, InputError, UsageError
+
+PART_SUFFIX = ".part"
+_MAKE_ROOM = "Make room, or write to another disk with -o."
 
 
 def require_file(path: Path, role: str) -> None:
@@ -21,6 +27,59 @@ def require_file(path: Path, role: str) -> None:
                 raise InputError(f"The {role} {path} is empty.", "Copy or download it again.")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"The {role} {path} cannot be opened ({reason}).", "Check the name and the permissions."
-        ) from error
+        hint = "Check the name and the permissions."
+        raise InputError(f"The {role} {path} cannot be opened ({reason}).", hint) from error
+
+
+@contextlib.contextmanager
+def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Path of a part file beside `output`, which takes its name when the block succeeds and vanishes when not.
+
+    Raises UsageError when `output` may not be written (no folder, exists without `force`, one of `inputs`, none of the
+    `suffixes`) and EnvironmentFailure when the system refuses, or the disk fills up inside the block.
+    """
+    try:
+        _require_free_name(output, suffixes, force, inputs)
+        part = output.with_name(output.name + PART_SUFFIX)
+        part.open("ab").close()
+    except OSError as error:
+        raise _refused(output, error) from error
+    try:
+        yield part
+        part.replace(output)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise disk_full() from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def disk_full() -> EnvironmentFailure:
+    """The error for a disk without room."""
+    return EnvironmentFailure("The disk is full.", _MAKE_ROOM)
+
+
+def _require_free_name(output: Path, suffixes: tuple[str, ...], force: bool, inputs: tuple[Path, ...]) -> None:
+    example = f"-o out{suffixes[0]}"
+    if output.is_dir():
+        raise UsageError(f"The output {output} is a folder.", f"Name a file: {example}")
+    if output.suffix.lower() not in suffixes:
+        raise UsageError(
+            f"The output {output.name!r} does not end in {' or '.join(suffixes)}.", f"Name it like {example}"
+        )
+    if not output.parent.is_dir():
+        raise UsageError(f"The output folder {output.parent} does not exist.", f'Create it: mkdir -p "{output.parent}"')
+    if not output.exists():
+        return
+    if any(item.exists() and output.samefile(item) for item in inputs):
+        raise UsageError(f"The output {output} is also an input.", "Choose another name with -o.")
+    if not force:
+        raise UsageError(f"The output {output} exists already.", "Add --force to overwrite it, or choose another name.")
+
+
+def _refused(output: Path, error: OSError) -> EnvironmentFailure:
+    if error.errno == errno.ENOSPC:
+        return disk_full()
+    reason = error.strerror or str(error)
+    return EnvironmentFailure(f"The output {output} cannot be written ({reason}).", "Choose another folder with -o.")

@@ -18,23 +18,15 @@ MAX_PIXELS = 64_000_000
 MIN_SIDE_PX = 64
 BACKDROP_RGB = (236, 236, 236)
 _SWAPPED = "The portrait and the speech look swapped: talkface render PORTRAIT SPEECH -o OUT.mp4"
-_DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    OverflowError,
-)  # Pillow's ways out
+# Whatever Pillow's decoders raise for a damaged file
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError)
 
 
 def read_portrait(path: Path) -> Portrait:
     """The picture at `path`: EXIF rotation applied, colour profile converted to sRGB, transparency laid on light grey.
 
-    16-bit, CMYK, grey and palette pictures become 8-bit RGB; of an animation or a video the first frame is taken, with a
-    note. Raises InputError when there is no usable picture (missing, empty, damaged, too large, not a picture).
+    16-bit, CMYK, grey and palette pictures become 8-bit RGB; of an animation or a video the first frame is taken, with
+    a note. Raises InputError when there is no usable picture (missing, empty, damaged, too large, not a picture).
     """
     path = Path(path)
     require_file(path, "portrait")
@@ -140,11 +132,10 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bit(grey: np.ndarray) -> np.ndarray:
-    """(H, W) of 16 or 32-bit integers or floats to uint8, by the smallest usual range (1, 8 or 16 bits) that holds them."""
+    """(H, W) integers or floats of more than 8 bits to uint8, by the smallest usual range that holds them."""
     grey = np.nan_to_num(grey.astype(np.float32))
     peak = float(grey.max())
-    is_float_0_to_1 = peak <= 1.0
-    top = 1.0 if is_float_0_to_1 else 255.0 if peak <= 255.0 else max(65_535.0, peak)
+    top = next((limit for limit in (1.0, 255.0, 65_535.0) if peak <= limit), peak)
     return (np.clip(grey / top, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 

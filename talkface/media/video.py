@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from talkface.errors import EnvironmentFailure, RenderError, UsageError
+from talkface.errors import RenderError
 from talkface.media import ffmpeg
 from talkface.media.audio import START_AT_ZERO
+from talkface.media.files import disk_full
 
 SUFFIXES = (".mp4", ".m4v")
-PART_SUFFIX = ".part"
 MAX_SIDE_PX = 4096
 _AUDIO_RATES_HZ = (22_050, 24_000, 32_000, 44_100, 48_000)
 _AAC_FRAME = 1024
 _DISK_FULL = "No space left on device"
-_MAKE_ROOM = "Make room, or write to another disk with -o."
 _PIPE_BYTES = 1 << 20
 # The colour matrix that every player assumes for small pictures, written into the file as well.
 _COLOUR = (
@@ -49,34 +47,11 @@ class VideoSpec:
         return float(self.frames / self.rate)
 
 
-@contextlib.contextmanager
-def reserve(output: Path, *, force: bool, inputs: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """Path of a part file beside `output`, which takes the name `output` when the block succeeds and vanishes when not.
-
-    Raises UsageError when `output` may not be written (no folder, exists without `force`, one of `inputs`, not .mp4) and
-    EnvironmentFailure when the system refuses.
-    """
-    output = Path(output)
-    _require_writable_name(output, force, inputs)
-    part = output.with_name(output.name + PART_SUFFIX)
-    try:
-        part.open("ab").close()
-    except OSError as error:
-        raise _refused(output, error) from error
-    try:
-        yield part
-        part.replace(output)
-    except OSError as error:
-        raise _refused(output, error) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def encode(frames: Iterable[np.ndarray], part: Path, spec: VideoSpec, sound: Path) -> None:
     """Write `spec.frames` frames (H, W, 3) uint8 RGB and the sound, padded or cut to the picture's length, to `part`.
 
-    Raises RenderError when ffmpeg fails or the number of frames is not the promised one, EnvironmentFailure when the disk is
-    full.
+    Raises RenderError when ffmpeg fails or the number of frames is not the promised one, EnvironmentFailure when the
+    disk is full.
     """
     written = 0
     try:
@@ -91,7 +66,7 @@ def encode(frames: Iterable[np.ndarray], part: Path, spec: VideoSpec, sound: Pat
                 written += 1
     except ffmpeg.FfmpegError as error:
         if _DISK_FULL in error.log:
-            raise EnvironmentFailure("The disk is full.", _MAKE_ROOM) from error
+            raise disk_full() from error
         raise RenderError(f"The video could not be encoded: {error.message}.", "Run: talkface doctor") from error
     if written != spec.frames:
         raise RenderError(f"Expected {spec.frames} frames, got {written}.")
@@ -133,35 +108,6 @@ def _arguments(part: Path, spec: VideoSpec, sound: Path) -> list[str]:
         *_COLOUR, *codec, *voice, *_REPEATABLE, "-map_metadata", "-1", "-map_chapters", "-1", *tags,
         "-movflags", "+faststart", "-f", "mp4", "-y", ffmpeg.url(part),
     ]  # fmt: skip
-
-
-def _require_writable_name(output: Path, force: bool, inputs: tuple[Path, ...]) -> None:
-    try:
-        if output.is_dir():
-            raise UsageError(f"The output {output} is a folder.", "Name a file: -o out.mp4")
-        if output.suffix.lower() not in SUFFIXES:
-            raise UsageError(f"The output {output.name!r} does not end in .mp4.", "Name it like -o out.mp4")
-        if not output.parent.is_dir():
-            raise UsageError(
-                f"The output folder {output.parent} does not exist.", f'Create it: mkdir -p "{output.parent}"'
-            )
-        if not output.exists():
-            return
-        if any(Path(item).exists() and output.samefile(item) for item in inputs):
-            raise UsageError(f"The output {output} is also an input.", "Choose another name with -o.")
-        if not force:
-            raise UsageError(
-                f"The output {output} exists already.", "Add --force to overwrite it, or choose another name."
-            )
-    except OSError as error:
-        raise _refused(output, error) from error
-
-
-def _refused(output: Path, error: OSError) -> EnvironmentFailure:
-    if error.errno == errno.ENOSPC:
-        return EnvironmentFailure("The disk is full.", _MAKE_ROOM)
-    reason = error.strerror or str(error)
-    return EnvironmentFailure(f"The output {output} cannot be written ({reason}).", "Choose another folder with -o.")
 
 
 def _widen(pipe: object) -> None:
