@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from talkface.motion import perform as perform_module
+from talkface.motion.articulation import Articulation
 from talkface.motion.perform import perform
 from talkface.space import DYNAMICS_AXES, MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
@@ -24,14 +25,14 @@ def voice(duration_s: float, silent: bool = False) -> SpeechFeatures:
     return SpeechFeatures(silence, ("sil",), level_db.astype(np.float32), voiced, 130 * voiced, silent)
 
 
-def loud_jaw(features: SpeechFeatures, fps: float, duration_s: float) -> tuple[np.ndarray, np.ndarray]:
+def loud_jaw(features: SpeechFeatures, fps: float, duration_s: float) -> Articulation:
     """A stand-in for the articulation: the jaw follows the loudness."""
     times_s = np.arange(round(duration_s * fps)) / fps
     heard_s = (np.arange(len(features.level_db)) + 0.5) / FEATURE_RATE_HZ
     level_db = np.interp(times_s, heard_s, features.level_db)
     mouth = np.zeros((len(times_s), len(DYNAMICS_AXES)))
     mouth[:, DYNAMICS_AXES.index("jawOpen")] = np.clip((level_db + 20) / 20, 0, 1) * 0.4
-    return mouth, (level_db > -40).astype(float)
+    return Articulation(mouth, (level_db > -40).astype(float))
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from talkface.errors import UsageError
+from talkface.motion.articulation import measure
 from talkface.motion.life import Style
 from talkface.space import DYNAMICS_AXES
 
@@ -55,7 +56,8 @@ _OPENING = (
 _STRETCHING = ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthShrugLower")
 """Axes that make closing harder: they yield a little."""
 
-_CLOSED_BELOW = 0.1
+_CLOSED_BELOW = 0.06
+"""Lip opening, in inter-ocular distances, under which an emotion starts to yield to the articulation."""
 
 
 def emotion_offset(emotions: tuple[tuple[str, float], ...]) -> np.ndarray:
@@ -97,9 +99,7 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
     if not offset.any():
         return dynamics
     column = DYNAMICS_AXES.index
-    parted = dynamics[:, [column(axis) for axis in _OPENING[1:]]].sum(1)
-    opening = dynamics[:, column("jawOpen")] - dynamics[:, column("mouthClose")] + 0.5 * parted
-    freedom = np.clip(opening / _CLOSED_BELOW, 0.0, 1.0)
+    freedom = np.clip(measure(dynamics)[0] / _CLOSED_BELOW, 0.0, 1.0)
     share = np.ones((len(dynamics), len(offset)))
     share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
     share[:, [column(axis) for axis in _STRETCHING]] = 0.75 + 0.25 * freedom[:, None]

@@ -43,11 +43,11 @@ def perform(features: SpeechFeatures, controls: Controls, fps: float, frames: in
     times_s = np.arange(frames) / fps
     duration_s = frames / fps
     amplitude = float(np.clip(controls.amplitude, 0.0, LARGEST_AMPLITUDE))
-    mouth, speaking = articulate(features, fps, duration_s)
+    lips = articulate(features, fps, duration_s)
     values = np.zeros((frames, MotionSpace.size))
     values[:, MotionSpace.index("headDistance")] = controls.head_distance
-    values[:, MotionSpace.speaking] = _fit_length(np.asarray(speaking), frames)
-    values[:, MotionSpace.dynamics] = _fit_length(np.asarray(mouth), frames)
+    values[:, MotionSpace.speaking] = _fit_length(lips.speaking, frames)
+    values[:, MotionSpace.dynamics] = _fit_length(lips.dynamics, frames)
     values[:, MotionSpace.gaze] = _main_gaze(controls, times_s)
     if amplitude > 0:
         _add_life(values, rhythm_of(features, duration_s), controls, amplitude, times_s, seed)
