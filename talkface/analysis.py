@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from talkface.face.framing import Crop
     from talkface.face.tracker import TrackedFace
 
-SMALLEST_FACE_PX = 64
-SMALL_FACE_PX = 128
-FARTHEST_YAW_DEG = 50.0
 WORKING_SIDE_PX = 2048
 _MARGIN = 0.5
 
@@ -63,11 +60,6 @@ def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) ->
     if not options.full:
         image, landmarks, crop = focus(image, landmarks, crop)
     fit = fit_face(landmarks, image_size=image.shape[:2])
-    if abs(fit.yaw_deg) > FARTHEST_YAW_DEG:
-        raise InputError(
-            f"The face is seen in profile (turned by {abs(fit.yaw_deg):.0f} degrees).",
-            "Use a picture that shows both eyes, turned by 35 degrees at most.",
-        )
     warnings += fit.warnings
     return Analysis(image, fit, crop, tuple(warnings), _report(fit, face, len(faces), warnings))
 
@@ -81,23 +73,10 @@ def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFac
         )
     if number > len(faces):
         raise InputError(f"The portrait has {len(faces)} face(s), there is no face {number}.", "Choose another --face.")
-    face, notes = faces[number - 1], []
+    notes = []
     if len(faces) > 1 and number == 1:
         notes.append(f"The portrait shows {len(faces)} faces; the largest one speaks (choose another with --face).")
-    size_px = face_size_px(face.landmarks)
-    if size_px < SMALLEST_FACE_PX:
-        raise InputError(
-            f"The face is only {size_px:.0f} pixels high; at least {SMALLEST_FACE_PX} are needed.",
-            f"Use a larger picture; {SMALL_FACE_PX} pixels and more look good.",
-        )
-    if size_px < SMALL_FACE_PX:
-        notes.append(f"The face is only {size_px:.0f} pixels high; from {SMALL_FACE_PX} on it looks better.")
-    return face, notes
-
-
-def face_size_px(landmarks: np.ndarray) -> float:
-    """Longer side of the box around the landmarks (478, 2 or 3)."""
-    return float(np.ptp(landmarks[:, :2], axis=0).max())
+    return faces[number - 1], notes
 
 
 def focus(image: np.ndarray, landmarks: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray, Crop]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from talkface import landmarks as marks_of
 from talkface.analysis import Analysis, analyse
 from talkface.device import pick_device
 from talkface.media.files import reserve
@@ -20,15 +19,12 @@ from talkface.space import MotionSpace
 if TYPE_CHECKING:
     import torch
 
-PICTURE_SIZE_PX = 1024
+PICTURE_HEIGHT_PX = 1024
 POSE_SIZE_PX = 256
 POSES_PER_ROW = 5
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-AXIS_LENGTH_CM = 7.0
 _LABEL_PX = 14
-_SUPERSAMPLING = 2
-_GREY, _GREEN, _RED, _BLUE, _YELLOW, _WHITE = "#9aa4b0", "#31d07a", "#ff5a5f", "#4da3ff", "#ffd23f", "#ffffff"
-_INK = "#16181c"
+_WHITE, _INK = "#ffffff", "#16181c"
 
 TEST_POSES: dict[str, dict[str, float]] = {
     "portrait": {},
@@ -61,38 +57,9 @@ def inspect(
         for warning in analysis.warnings:
             progress.warn(warning)
         progress.stage("Drawing")
-        sheet = compose_sheet(draw_analysis(analysis), draw_poses(analysis, device))
+        sheet = compose_sheet(_overlay(analysis), draw_poses(analysis, device))
         sheet.save(part, FORMATS[Path(output).suffix.lower()])
     return analysis.report
-
-
-def draw_analysis(analysis: Analysis) -> Image.Image:
-    """The picture with mesh, landmarks, lips, lids, irises, pose axes and crop drawn over it."""
-    height, width = analysis.image.shape[:2]
-    scale = PICTURE_SIZE_PX * _SUPERSAMPLING / max(height, width)
-    size = (round(width * scale), round(height * scale))
-    image = Image.fromarray(analysis.image).resize(size, Image.Resampling.BICUBIC)
-    pen = _Pen(ImageDraw.Draw(image, "RGBA"), scale)
-    _draw_mesh(pen, analysis)
-    marks = analysis.fit.landmarks[:, :2]
-    pen.dots(marks, 1.2, _WHITE)
-    for ring in (
-        marks_of.LIP_OUTER_UPPER + marks_of.LIP_OUTER_LOWER[-2:0:-1],
-        marks_of.LIP_INNER_UPPER + marks_of.LIP_INNER_LOWER[-2:0:-1],
-    ):
-        pen.ring(marks[list(ring)], _RED)
-    for upper, lower in (
-        (marks_of.RIGHT_LID_UPPER, marks_of.RIGHT_LID_LOWER),
-        (marks_of.LEFT_LID_UPPER, marks_of.LEFT_LID_LOWER),
-    ):
-        pen.ring(marks[list(upper + lower[-2:0:-1])], _GREEN)
-    for iris in (marks_of.RIGHT_IRIS, marks_of.LEFT_IRIS):
-        pen.ring(marks[list(iris[1:])], _BLUE)
-    _draw_axes(pen, analysis)
-    crop = analysis.crop
-    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * crop.size + (crop.x0, crop.y0)
-    pen.ring(corners, _YELLOW)
-    return image.resize((size[0] // _SUPERSAMPLING, size[1] // _SUPERSAMPLING), Image.Resampling.BOX)
 
 
 def draw_poses(analysis: Analysis, device: torch.device) -> list[tuple[str, Image.Image]]:
@@ -129,55 +96,10 @@ def compose_sheet(picture: Image.Image, poses: list[tuple[str, Image.Image]]) ->
     return sheet
 
 
-class _Pen:
-    """Draws shapes given in pixels of the portrait on a scaled copy of it."""
+def _overlay(analysis: Analysis) -> Image.Image:
+    """The portrait with what was found drawn over it, as wide as the rows of poses or as high as PICTURE_HEIGHT_PX."""
+    from talkface.face.inspect import draw_fit
 
-    def __init__(self, draw: ImageDraw.ImageDraw, scale: float) -> None:
-        self.draw = draw
-        self.scale = scale
-
-    def places(self, points: np.ndarray) -> list[tuple[float, float]]:
-        return [tuple(place) for place in ((np.asarray(points) + 0.5) * self.scale).tolist()]
-
-    def ring(self, points: np.ndarray, colour: str) -> None:
-        places = self.places(points)
-        self.draw.line([*places, places[0]], fill=colour, width=2 * _SUPERSAMPLING)
-
-    def line(self, points: np.ndarray, colour: str, width: int) -> None:
-        self.draw.line(self.places(points), fill=colour, width=width * _SUPERSAMPLING)
-
-    def dots(self, points: np.ndarray, radius: float, colour: str) -> None:
-        reach = radius * _SUPERSAMPLING
-        for x, y in self.places(points):
-            self.draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=colour)
-
-
-def _draw_mesh(pen: _Pen, analysis: Analysis) -> None:
-    """The skin's triangles that face the viewer, as thin lines."""
-    mesh = analysis.fit.mesh
-    points = _project(analysis, mesh.neutral + np.tensordot(analysis.fit.dynamics, mesh.dynamics, 1))
-    skin = mesh.triangles[(mesh.parts[mesh.triangles] == 0).all(1)]
-    corners = points[skin]
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    is_front = first[:, 0] * second[:, 1] < first[:, 1] * second[:, 0]
-    for triangle in corners[is_front]:
-        pen.draw.line(pen.places([*triangle, triangle[0]]), fill=_GREY + "60", width=1)
-
-
-def _draw_axes(pen: _Pen, analysis: Analysis) -> None:
-    """Where the head's right (red), up (green) and front (blue) point, from between the eyes."""
-    origin = analysis.fit.mesh.eye_centres.mean(0) + (0.0, 0.0, 3.0)
-    ends = origin + AXIS_LENGTH_CM * np.eye(3)
-    places = _project(analysis, np.stack([origin, *ends]))
-    for end, colour in zip(places[1:], (_RED, _GREEN, _BLUE), strict=True):
-        pen.line(np.stack([places[0], end]), colour, 3)
-
-
-def _project(analysis: Analysis, points: np.ndarray) -> np.ndarray:
-    """(n, 3) model points to (n, 2) pixels of the picture, after the residual warp."""
-    from talkface.warp import residual_warp
-
-    fit = analysis.fit
-    seen = points @ fit.rotation.T + fit.translation
-    flat = np.stack([seen[:, 0], -seen[:, 1]], 1) * (-fit.camera.focal_px / seen[:, 2:])
-    return residual_warp(fit, flat + (fit.camera.centre_x, fit.camera.centre_y))
+    image = Image.fromarray(draw_fit(analysis.image, analysis.fit, analysis.crop))
+    scale = min(POSES_PER_ROW * POSE_SIZE_PX / image.width, PICTURE_HEIGHT_PX / image.height)
+    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
