@@ -1,0 +1,79 @@
+"""What a person should know about a portrait before it speaks: refusals and warnings, from landmarks and pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from talkface import landmarks as marks_of
+from talkface.errors import InputError
+
+MIN_FACE_PX, GOOD_FACE_PX = 64, 128
+MAX_YAW_DEG, GOOD_YAW_DEG = 60.0, 35.0
+CLOSED_EYE = 0.12  # lid opening / eye width
+WIDE_MOUTH = 0.3  # lip opening / inter-ocular distance
+POOR_FIT = 0.08  # rms error / inter-ocular distance
+EYE_CORNERS = ((33, 133), (362, 263))
+LID_PAIRS = ((159, 145, 33, 133), (386, 374, 362, 263))  # upper, lower, corners
+LIP_MIDDLE = (13, 14)
+
+
+def interocular(landmarks: np.ndarray) -> float:
+    """Distance between the middles of the eye corners of landmarks (478, 2+), in their unit."""
+    right, left = (landmarks[list(pair), :2].mean(0) for pair in EYE_CORNERS)
+    return float(np.linalg.norm(left - right))
+
+
+def face_width_px(landmarks: np.ndarray) -> float:
+    """The face's size (478, 2+) in pixels: the larger side of the landmarks' box."""
+    return float(np.ptp(landmarks[: marks_of.SURFACE_COUNT, :2], axis=0).max())
+
+
+def refuse_small(landmarks: np.ndarray) -> None:
+    """Raise InputError when the face is too small to be animated."""
+    width = face_width_px(landmarks)
+    if width < MIN_FACE_PX:
+        raise InputError(
+            f"The face is only {width:.0f} pixels large; at least {MIN_FACE_PX} are needed.",
+            "Use a larger picture, or a closer view of the face.",
+        )
+
+
+def refuse_profile(yaw_deg: float) -> None:
+    """Raise InputError when the face is seen from the side."""
+    if abs(yaw_deg) > MAX_YAW_DEG:
+        raise InputError(
+            f"The face is seen in profile (turned by {abs(yaw_deg):.0f} degrees; up to {MAX_YAW_DEG:.0f} can be used).",
+            "Use a picture in which both eyes are well visible.",
+        )
+
+
+def warnings(landmarks: np.ndarray, yaw_deg: float, error: float) -> tuple[str, ...]:
+    """One sentence for each weakness of the portrait; `error` is the fit's rms error / inter-ocular distance."""
+    found = []
+    width = face_width_px(landmarks)
+    if width < GOOD_FACE_PX:
+        found.append(f"The face is small ({width:.0f} pixels); {GOOD_FACE_PX} or more look better.")
+    if abs(yaw_deg) > GOOD_YAW_DEG:
+        found.append(f"The face is turned by {abs(yaw_deg):.0f} degrees; up to {GOOD_YAW_DEG:.0f} look right.")
+    if max(lid_opening(landmarks)) < CLOSED_EYE:
+        found.append("The eyes are closed; open eyes in the video will be invented.")
+    if lip_opening(landmarks) > WIDE_MOUTH:
+        found.append("The mouth is wide open; a calm, closed mouth gives better results.")
+    if error > POOR_FIT:
+        found.append("The face is unusual or partly hidden, so its shape is only roughly known.")
+    return tuple(found)
+
+
+def lid_opening(landmarks: np.ndarray) -> tuple[float, float]:
+    """Opening of the subject's right and left eye / its width, from landmarks (478, 2+)."""
+    openings = []
+    for upper, lower, first, last in LID_PAIRS:
+        gap = np.linalg.norm(landmarks[upper, :2] - landmarks[lower, :2])
+        openings.append(float(gap / max(np.linalg.norm(landmarks[first, :2] - landmarks[last, :2]), 1e-6)))
+    return openings[0], openings[1]
+
+
+def lip_opening(landmarks: np.ndarray) -> float:
+    """Distance between the inner lip edges / inter-ocular distance, from landmarks (478, 2+)."""
+    upper, lower = LIP_MIDDLE
+    return float(np.linalg.norm(landmarks[upper, :2] - landmarks[lower, :2]) / max(interocular(landmarks), 1e-6))
