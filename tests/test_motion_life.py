@@ -73,7 +73,7 @@ def test_head_moves_as_much_as_real_heads_and_not_more(duration_s):
         angles = head_angles(rhythm_of(voice(duration_s), duration_s), seed, Style())
         steps.append(np.abs(np.diff(at_25_fps(angles), axis=0)).mean())
         spreads.append(angles.std(0).mean())
-        assert (np.abs(angles).max(0) <= [13, 9, 9]).all()
+        assert (np.abs(angles).max(0) <= [13.5, 9.5, 9.5]).all()
     assert 0.28 <= np.mean(steps) <= 0.53
     assert 2.7 <= np.mean(spreads) <= 5.0
 
@@ -82,7 +82,7 @@ def test_head_is_smooth_and_never_frozen():
     for seed in SEEDS:
         angles = head_angles(rhythm_of(voice(), 10.0), seed, Style())
         assert speed_share_above(angles, 6.0, GRID_HZ) < 0.02
-        assert speed_share_above(angles, 2.5, GRID_HZ) < 0.25
+        assert speed_share_above(angles, 2.5, GRID_HZ) < 0.35
         moved = np.abs(np.diff(at_25_fps(angles), axis=0)).sum(1)
         assert np.convolve(moved, np.ones(25), "valid").min() > 0.5, "less than half a degree in some second"
 

@@ -15,15 +15,16 @@ from talkface.motion.rhythm import GRID_HZ, Rhythm, smooth
 HEAD_SCALE = 1.0
 """One knob for the size of all head motion; 1 matches VASA-1."""
 
-_LIMIT_DEG = np.array([13.0, 9.0, 9.0])
-_SLOW_BAND_HZ = (0.12, 0.55)
-_FAST_BAND_HZ = (0.5, 2.9)
-_SLOW_DEG = np.array([3.6, 2.4, 2.2])
-_FAST_DEG = np.array([1.9, 1.6, 1.0])
-_NOD_DEG = np.array([1.1, 2.6, 1.0])
-_POSTURE_DEG = np.array([2.6, 1.4, 1.5])
+_LIMIT_DEG = np.array([13.5, 9.5, 9.5])
+_SLOW_BAND_HZ = (0.08, 0.45)
+_FAST_BAND_HZ = (0.7, 3.6)
+_SLOW_DEG = np.array([3.0, 1.9, 2.0])
+_FAST_DEG = np.array([0.95, 0.95, 0.55])
+_NOD_DEG = np.array([1.0, 2.6, 0.8])
+_POSTURE_DEG = np.array([5.2, 3.6, 3.4])
+_POSTURE_GAP_S = 0.8
 _IDLE_SHARE = 0.4
-_TARGET_STEP_DEG = 0.48
+_TARGET_STEP_DEG = 0.5
 
 
 @dataclass(frozen=True)
@@ -136,17 +137,22 @@ def _nods(rhythm: Rhythm, rng: np.random.Generator) -> np.ndarray:
 
 
 def _posture(rhythm: Rhythm, rng: np.random.Generator, style: Style) -> np.ndarray:
-    """Where the head rests (N, 3): a new place with every phrase, reached in about half a second."""
+    """Where the head rests (N, 3): a new place with every phrase and some stresses, reached quickly, then held."""
     place = np.array([0.0, style.pitch_deg, 0.0])
     steps, angles = np.zeros((len(rhythm.activity), 3)), np.zeros((len(rhythm.activity), 3))
     _add_step(steps, angles, 0.0, 0.8, place)
-    here = place
-    for start_s, _ in rhythm.phrase_s:
-        there = place + 0.25 * (here - place) + rng.normal(size=3) * _POSTURE_DEG
-        there[2] -= 0.15 * there[0]
-        begin_s, length_s = start_s - 0.15 + rng.uniform(-0.1, 0.1), rng.uniform(0.55, 0.95) / style.pace
-        _add_step(steps, angles, max(0.0, begin_s), length_s, there - here)
-        here = there
+    here, last_s = place, -_POSTURE_GAP_S
+    moves = [(start_s - 0.15, 1.0) for start_s, _ in rhythm.phrase_s]
+    moves += [(at_s - 0.2, 0.75 * s) for at_s, s in zip(rhythm.accent_s, rhythm.accent_strength, strict=True)]
+    for at_s, size in sorted(moves):
+        draw, late_s = rng.normal(size=3) * rng.uniform(0.5, 1.4), rng.uniform(-0.1, 0.1)
+        length_s, skipped = rng.uniform(0.32, 0.85) / style.pace, rng.random() < 0.25
+        if at_s - last_s < _POSTURE_GAP_S or (skipped and size < 1):
+            continue
+        draw[2] -= 0.3 * draw[0]
+        there = place + 0.45 * (here - place) + draw * size * _POSTURE_DEG
+        _add_step(steps, angles, max(0.0, at_s + late_s), length_s, there - here)
+        here, last_s = there, at_s
     if len(rhythm.phrase_s):
         _add_step(steps, angles, rhythm.phrase_s[-1, 1] + 0.2, 1.2, 0.7 * (place - here))
     return angles + np.cumsum(steps, axis=0)
