@@ -1,0 +1,154 @@
+"""How well the speaking mouth follows real ones, without drawing anything.
+
+    python -m benchmarks.articulation --eval ../shared/eval --curves CURVES
+
+Articulates the sound of every recording of the evaluation set, turns the blendshapes into lip opening and mouth width of
+the face model's mean face, and compares with the tracked mouth of the recording as `tools/score.py` does. CURVES is a
+folder for the reference's curves, `SET_NAME.npz` with `opening` and `width` at 25 frames/s; those that are missing are
+made by `../shared/tools/score.py --`, so the first run needs that script's environment (`--scorer PYTHON`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from talkface.motion.articulation import articulate, measure
+from talkface.speech.encoder import SpeechEncoder
+from talkface.types import Speech, SpeechFeatures
+
+FPS = 25
+MAX_LAG = 4
+TRACK = """
+import sys, numpy as np
+sys.path.insert(0, sys.argv[1])
+import score
+for video, out in zip(sys.argv[2::2], sys.argv[3::2]):
+    frames, _ = score.decode(video)
+    norm, _ = score.normalise(score.track(frames)[0])
+    opening, width = score.mouth(norm)
+    np.savez(out, opening=opening, width=width)
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures of one recording; correlations at the best lag within 160 ms, as `score.py` defines them."""
+
+    name: str
+    open_r: float
+    lag_ms: int
+    width_r: float
+    env_r: float
+    env_lag_ms: int
+    open_p95: float
+    open_std: float
+    width_std: float
+    silent_open: float
+    jitter: float
+
+
+def best_correlation(a: np.ndarray, b: np.ndarray, max_lag: int = MAX_LAG) -> tuple[float, int]:
+    """Largest correlation of two curves over shifts of up to `max_lag` frames, and the shift (positive: `a` is late)."""
+    best = (-2.0, 0)
+    for lag in range(-max_lag, max_lag + 1):
+        x, y = (a[lag:], b[: len(b) - lag]) if lag >= 0 else (a[:lag], b[-lag:])
+        size = min(len(x), len(y))
+        if size >= 10 and x[:size].std() > 1e-6 and y[:size].std() > 1e-6:
+            best = max(best, (float(np.corrcoef(x[:size], y[:size])[0, 1]), lag))
+    return best
+
+
+def speed_energy_above_6hz(curves: np.ndarray) -> float:
+    """Share of the energy of the speed of (T, C) curves above 6 Hz."""
+    speed = np.diff(curves, axis=0)
+    power = (np.abs(np.fft.rfft(speed - speed.mean(0), axis=0)) ** 2).sum(1)
+    return float(power[np.fft.rfftfreq(len(speed), 1 / FPS) > 6].sum() / (power.sum() + 1e-12))
+
+
+def envelope_db(samples: np.ndarray, count: int) -> np.ndarray:
+    """Level of each video frame in dB of full scale."""
+    hop = 16000 // FPS
+    frames = np.pad(samples, (0, max(0, count * hop - len(samples))))[: count * hop].reshape(count, hop)
+    return 20 * np.log10(np.sqrt((frames**2).mean(1) + 1e-10))
+
+
+def silent_frames(level_db: np.ndarray) -> np.ndarray:
+    """Frames after at least 300 ms of silence."""
+    quiet, run, silent = level_db < max(level_db.max() - 35, -55), 0, np.zeros(len(level_db), bool)
+    for t, is_quiet in enumerate(quiet):
+        run = run + 1 if is_quiet else 0
+        silent[t] = run >= 8
+    return silent
+
+
+def row_of(name: str, samples: np.ndarray, features: SpeechFeatures, reference: dict[str, np.ndarray]) -> Row:
+    """Figures of one recording whose reference mouth is known."""
+    from scipy.signal import butter, filtfilt
+
+    mouth = articulate(features, FPS, len(samples) / 16000)
+    opening, width = measure(mouth.dynamics)
+    level_db = envelope_db(samples, len(opening))
+    b, a = butter(2, [2 / (FPS / 2), 7 / (FPS / 2)], "band")
+    bands = [filtfilt(b, a, x) for x in (opening, np.maximum(level_db, level_db.max() - 40))]
+    env_r, env_lag = best_correlation(*bands, 8)
+    open_r, lag = best_correlation(opening, reference["opening"])
+    silent = silent_frames(level_db)
+    p95 = float(np.percentile(opening, 95))
+    return Row(
+        name, open_r, lag * 1000 // FPS, best_correlation(width, reference["width"])[0], env_r, env_lag * 1000 // FPS, p95,
+        float(opening.std()), float(width.std()), float(opening[silent].mean() / (p95 + 1e-6)) if silent.sum() > 5 else np.nan,
+        speed_energy_above_6hz(np.stack([opening, width], 1)),
+    )  # fmt: skip
+
+
+def reference_curves(evaluation: Path, folder: Path, scorer: str) -> dict[str, dict[str, np.ndarray]]:
+    """Tracked curves of every recording, tracking those that are not in `folder` yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {
+        f"{v.parent.name}/{v.stem}": (v, folder / f"ref_{v.parent.name}_{v.stem}.npz")
+        for v in evaluation.glob("*/*.mp4")
+    }
+    missing = [str(p) for video, curve in wanted.values() if not curve.exists() for p in (video, curve)]
+    if missing:
+        subprocess.run([scorer, "-c", TRACK, str(evaluation.parent / "tools"), *missing], check=True)
+    return {name: dict(np.load(curve)) for name, (_, curve) in sorted(wanted.items())}
+
+
+def table(rows: list[Row]) -> str:
+    """The figures as text, one recording per line, medians per set at the end."""
+    fields = [f for f in Row.__dataclass_fields__ if f != "name"]
+    lines = [f"{'':28}" + "".join(f"{f:>12}" for f in fields)]
+    groups = sorted({r.name.split("/")[0] for r in rows})
+    medians = [
+        Row(f"median {g}", *(np.nanmedian([getattr(r, f) for r in rows if r.name.startswith(g + "/")]) for f in fields))
+        for g in groups
+    ]
+    lines += [f"{r.name[:27]:28}" + "".join(f"{getattr(r, f):12.3f}" for f in fields) for r in [*rows, *medians]]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--eval", type=Path, required=True)
+    parser.add_argument("--curves", type=Path, required=True)
+    parser.add_argument("--scorer", default=sys.executable)
+    args = parser.parse_args()
+    encoder, rows = SpeechEncoder.load(), []
+    for name, reference in reference_curves(args.eval, args.curves, args.scorer).items():
+        path = args.eval / f"{name}.flac"
+        samples, _ = sf.read(path, dtype="float32")
+        features = encoder.encode(Speech(samples, len(samples) / 16000, path))
+        rows.append(row_of(name, samples, features, reference))
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

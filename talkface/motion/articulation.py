@@ -1,0 +1,204 @@
+"""Speech features -> mouth: coarticulated targets, as blendshape curves.
+
+1. Every phone asks for a mouth shape (`visemes`), weighted by its posterior and its insistence, and spread in time by the
+   channel's dominance kernel: Cohen and Massaro's coarticulation (1993), in expectation over the phones heard.
+2. Loudness widens the opening within bounds; silence closes it.
+3. Lip closures and the lower lip's tuck under the teeth, which the eye checks most, override the rest where they are due.
+4. The channels become axes of `space.DYNAMICS_AXES`: jaw and lips share the opening as in JALI (Edwards et al. 2016).
+
+The opening in inter-ocular distances of the face model's mean face, per unit of an axis, is in `OPENING_PER_UNIT`; the
+scale of a mouth, `WIDE_OPENING`, is chosen from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from talkface.motion.visemes import CHANNELS, tables
+from talkface.space import DYNAMICS_AXES
+from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
+
+OPENING_PER_UNIT = {
+    "jawOpen": 0.52,
+    "mouthClose": -0.62,
+    "mouthFunnel": 0.22,
+    "mouthLowerDown": 0.108,
+    "mouthUpperUp": 0.112,
+}
+WIDTH_PER_UNIT = {
+    "jawOpen": -0.09,
+    "mouthPucker": -0.147,
+    "mouthFunnel": -0.108,
+    "mouthStretch": 0.226,
+    "mouthSmile": 0.276,
+}
+WIDE_OPENING = 0.42
+
+KERNEL_MS = {
+    "opening": (60, 50),
+    "spread": (110, 70),
+    "funnel": (80, 60),
+    "teeth": (60, 50),
+    "close": (25, 20),
+    "tuck": (30, 25),
+}
+LEAD_MS = 20.0
+PAUSE_MS = 350.0
+RELAX_AFTER_MS = 3000.0
+SMOOTH_MS = 22.0
+
+
+@dataclass(frozen=True)
+class Articulation:
+    """The speaking mouth.
+
+    Attributes:
+        dynamics: (T, K) float32 in the axes of `space.DYNAMICS_AXES`; only mouth axes are non-zero.
+        speaking: (T,) float32 0-1, how far these axes replace the portrait's own mouth.
+    """
+
+    dynamics: np.ndarray
+    speaking: np.ndarray
+
+
+def articulate(features: SpeechFeatures, fps: float, duration_s: float) -> Articulation:
+    """The mouth over round(duration_s * fps) frames (at least one), frame t at t / fps seconds."""
+    count = max(1, round(duration_s * fps))
+    if features.is_silent:
+        return Articulation(np.zeros((count, len(DYNAMICS_AXES)), np.float32), np.zeros(count, np.float32))
+    channels = mouth_channels(features)
+    talking = speaking_curve(features)
+    times_s = np.arange(count) / fps
+    at_frames = {name: sample(curve, times_s) for name, curve in channels.items()}
+    return Articulation(axes_of(at_frames), sample(talking, times_s).astype(np.float32))
+
+
+def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
+    """Curves (T,) at `FEATURE_RATE_HZ` of every channel of `visemes.CHANNELS`, on the clock of the features."""
+    phones = features.phones.astype(np.float64)
+    targets, dominance = tables(features.phone_names)
+    curves = {}
+    for column, name in enumerate(CHANNELS):
+        kernel = dominance_kernel(*KERNEL_MS[name])
+        weight = smooth(phones @ dominance[:, column], kernel)
+        curves[name] = smooth(phones @ (dominance[:, column] * targets[:, column]), kernel) / np.maximum(weight, 1e-6)
+    silence = phones[:, features.phone_names.index("sil")]
+    curves["opening"] = curves["opening"] * loudness_gain(features.level_db, silence)
+    rest = pause_curve(silence)
+    for name in curves:
+        curves[name] = curves[name] * (1 - rest)
+    curves["close"] = np.clip(1.7 * curves["close"] - 0.25, 0, 1)
+    curves["tuck"] = np.clip(1.6 * curves["tuck"] - 0.2, 0, 1)
+    final = dominance_kernel(SMOOTH_MS * 2, SMOOTH_MS * 2)
+    return {name: smooth(curve, final) for name, curve in curves.items()}
+
+
+def dominance_kernel(before_ms: float, after_ms: float) -> np.ndarray:
+    """Kernel (odd,) at `FEATURE_RATE_HZ`, sum 1: a phone acts about `before_ms` ahead of itself and lingers `after_ms`."""
+    step_ms = 1000 / FEATURE_RATE_HZ
+    reach = int(np.ceil(max(before_ms, after_ms) * 2.5 / step_ms))
+    offset_ms = np.arange(-reach, reach + 1) * step_ms
+    width_ms = np.where(offset_ms < 0, before_ms, after_ms)
+    kernel = np.exp(-0.5 * (offset_ms / np.maximum(width_ms, 1e-3)) ** 2)
+    return kernel / kernel.sum()
+
+
+def smooth(curve: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Convolve (T,) with a kernel, the ends held."""
+    reach = len(kernel) // 2
+    return np.convolve(np.pad(curve, reach, mode="edge"), kernel, mode="valid")
+
+
+def loudness_gain(level_db: np.ndarray, silence: np.ndarray) -> np.ndarray:
+    """Factor (T,) .55-1.25 on the opening from the loudness of the syllable."""
+    voice_db = np.where(silence > 0.5, -40.0, np.clip(level_db, -40, 6)).astype(np.float64)
+    power = smooth(10 ** (voice_db / 10), dominance_kernel(70, 70))
+    return np.clip(1 + 0.035 * (10 * np.log10(power + 1e-6) + 7), 0.55, 1.25)
+
+
+def pause_curve(silence: np.ndarray) -> np.ndarray:
+    """(T,) 0-1: 1 in pauses of at least `PAUSE_MS`, with soft edges inside the pause."""
+    quiet = smooth(silence, dominance_kernel(30, 30)) > 0.5
+    rest = np.zeros(len(quiet))
+    for start, stop in runs(quiet):
+        at_edge = start == 0 or stop == len(quiet)
+        if at_edge or (stop - start) * 1000 / FEATURE_RATE_HZ >= PAUSE_MS:
+            rest[start:stop] = 1
+    rest = np.minimum(rest, smooth(rest, np.ones(5) / 5))
+    return smooth(rest, dominance_kernel(40, 40))
+
+
+def speaking_curve(features: SpeechFeatures) -> np.ndarray:
+    """(T,) at `FEATURE_RATE_HZ`: 1 from shortly before the first sound to shortly after the last, 0 in very long pauses."""
+    silence = features.phones[:, features.phone_names.index("sil")].astype(np.float64)
+    quiet = smooth(silence, dominance_kernel(30, 30)) > 0.5
+    talking = np.ones(len(quiet))
+    margin = round(0.3 * FEATURE_RATE_HZ)
+    for start, stop in runs(quiet):
+        first = start if start == 0 else start + 2 * margin
+        last = stop if stop == len(quiet) else stop - margin
+        long_enough = (stop - start) * 1000 / FEATURE_RATE_HZ >= RELAX_AFTER_MS
+        if (long_enough or start == 0 or stop == len(quiet)) and last > first:
+            talking[first:last] = 0
+    return np.clip(smooth(talking, dominance_kernel(80, 80)), 0, 1)
+
+
+def runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """(start, stop) of every stretch of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def sample(curve: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Value of a feature-rate curve (T,) at the given times, the lips `LEAD_MS` ahead of the sound."""
+    place = (times_s + LEAD_MS / 1000) * FEATURE_RATE_HZ - 0.5
+    return np.interp(place, np.arange(len(curve)), curve)
+
+
+def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
+    """Blendshapes (T, K) that make the channels (T,): jaw and lips share the opening, closure brings the lips together."""
+    opening, close, tuck = (np.clip(channels[name], 0, 1.4) for name in ("opening", "close", "tuck"))
+    spread, funnel, teeth = channels["spread"], np.clip(channels["funnel"], 0, 1), np.clip(channels["teeth"], 0, 1)
+    free = (1 - close) * (1 - 0.8 * tuck)
+    pucker, stretch = np.clip(-spread, 0, 1), np.clip(spread, 0, 1)
+    axes = {
+        "mouthFunnel": 0.45 * funnel * free,
+        "mouthPucker": 0.75 * pucker * (1 - 0.4 * close),
+        "mouthLowerDown": np.clip(0.35 * teeth + 0.25 * opening, 0, 0.6) * free,
+        "mouthUpperUp": np.clip(0.15 * teeth + 0.12 * opening, 0, 0.4) * free + 0.18 * tuck,
+        "mouthStretch": 0.28 * stretch * (1 - 0.5 * close),
+        "mouthSmile": 0.16 * stretch * (1 - 0.5 * close),
+        "mouthPress": 0.35 * close,
+        "mouthRollLower": 0.12 * close + 0.55 * tuck,
+        "mouthRollUpper": 0.10 * close,
+    }
+    by_lips = sum(OPENING_PER_UNIT[name] * axes[name] for name in ("mouthFunnel", "mouthLowerDown", "mouthUpperUp"))
+    by_jaw = np.clip(WIDE_OPENING * opening - by_lips * (1 - tuck), 0, None)
+    axes["jawOpen"] = np.clip(by_jaw / OPENING_PER_UNIT["jawOpen"], 0, 1) * (1 - 0.6 * np.maximum(close, tuck))
+    ratio = OPENING_PER_UNIT["jawOpen"] / -OPENING_PER_UNIT["mouthClose"]
+    axes["mouthClose"] = axes["jawOpen"] * close * (0.5 + 0.5 * ratio)
+    return spread_over_axes(axes, len(opening))
+
+
+def spread_over_axes(axes: dict[str, np.ndarray], count: int) -> np.ndarray:
+    """Put named curves into (T, K); a name without a side goes to both sides."""
+    out = np.zeros((count, len(DYNAMICS_AXES)), np.float32)
+    for name, curve in axes.items():
+        sides = [name] if name in DYNAMICS_AXES else [name + "Left", name + "Right"]
+        for side in sides:
+            out[:, DYNAMICS_AXES.index(side)] = np.clip(curve, 0, 1)
+    return out
+
+
+def measure(dynamics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lip opening and change of mouth width (T,) in inter-ocular distances of the mean face, as the axes would draw them."""
+    results = []
+    for table in (OPENING_PER_UNIT, WIDTH_PER_UNIT):
+        total = np.zeros(len(dynamics))
+        for name, factor in table.items():
+            sided = name if name in DYNAMICS_AXES else name + "Left"
+            total += factor * dynamics[:, DYNAMICS_AXES.index(sided)]
+        results.append(total)
+    return np.maximum(results[0], 0), results[1]
