@@ -7,6 +7,8 @@ have their face removed, so that neither the edge of a pasted picture nor a suit
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -198,10 +200,11 @@ def train(args: argparse.Namespace) -> None:
     queue = context.Queue(8)
     worker = context.Process(target=produce, args=(queue, samples, frames, seen + 1), daemon=True)
     worker.start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaving normally ends the worker, too
     started = last = time.time()
     first, sums = seen, np.zeros(3)
     while seen < args.samples:
-        rate = args.rate * min(1, seen / 10_000) * (0.5 + 0.5 * np.cos(np.pi * seen / args.samples) + 0.003)
+        rate = float(args.rate * min(1, seen / 10_000) * (0.5 + 0.5 * np.cos(np.pi * seen / args.samples) + 0.003))
         for group in optimiser.param_groups:
             group["lr"] = rate
         heat_loss, error = loss_of(net, *queue.get(timeout=120))

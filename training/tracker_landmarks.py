@@ -7,6 +7,8 @@ it slower. Checkpoints and the exponential moving average go to training/runs/la
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -21,11 +23,13 @@ from torch.nn import functional as F
 from talkface.face.tracker_nets import LandmarkConfig, LandmarkNet
 from training import tracker_augment as augment
 from training.tracker_data import IRISES, LIDS, LIPS, Sample, frame_of, interocular, mean_shape, read_sets
+from training.tracker_expressions import expressive
 
 RUNS = Path(__file__).resolve().parent / "runs"
 CROP_UNITS = 3.5
 BATCH = 64
 NEGATIVE_SHARE = 0.12
+EXPRESSIVE_SHARE = 0.22
 SET_WEIGHT = {"generated": 1.0, "official": 2.5, "congress": 1.2}
 
 
@@ -47,13 +51,33 @@ def aligned(sample: Sample, frame: tuple, side: int, rng: np.random.Generator, m
     middle = (side - 1) / 2
     shear = np.eye(2) + rng.normal(0, 0.035, (2, 2)) * [[1, 1], [1, 1]]
     matrix = augment.compose(matrix, np.c_[shear, middle - shear @ [middle, middle]])
-    points = np.c_[sample.marks[:, :2] @ matrix[:, :2].T + matrix[:, 2], sample.marks[:, 2:] * side / (CROP_UNITS * size)]
-    crop = augment.warp(sample.image, matrix, side, rng)
+    marks = sample.marks
+    if rng.random() < EXPRESSIVE_SHARE:
+        crop, marks = changed(sample, frame, matrix, side, rng)
+    else:
+        crop = augment.warp(sample.image, matrix, side, rng)
+    points = np.c_[marks[:, :2] @ matrix[:, :2].T + matrix[:, 2], marks[:, 2:] * side / (CROP_UNITS * size)]
     points = (points - [middle, middle, 0]) * 2 / side
     if rng.random() < 0.5:
         crop = np.ascontiguousarray(crop[:, ::-1])
         points = (points * [-1, 1, 1])[mirror]
     return augment.damage(crop, rng), points.astype(np.float32)
+
+
+def changed(sample: Sample, frame: tuple, matrix: np.ndarray, side: int, rng: np.random.Generator) -> tuple:
+    """The crop that `matrix` cuts out, with another expression, and the landmarks in the picture it would come from."""
+    centre, size, roll = frame
+    c, s = np.cos(roll) * size, np.sin(roll) * size
+    turn = np.array([[c, -s], [s, c]])
+    image_from_upright, upright_from_image = np.c_[turn, centre], np.linalg.inv(turn)
+    upright = (sample.marks[:, :2] - centre) @ upright_from_image.T
+    image_from_crop = cv2.invertAffineTransform(matrix)
+    upright_from_crop = np.c_[upright_from_image @ image_from_crop[:, :2], upright_from_image @ (image_from_crop[:, 2] - centre)]
+    image = sample.image
+    if np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.6:
+        image = cv2.GaussianBlur(image, (0, 0), 0.8)
+    crop, upright = expressive(image, upright_from_crop, image_from_upright, upright, side, rng)
+    return crop, np.c_[upright @ turn.T + centre, sample.marks[:, 2]]
 
 
 def faceless(sample: Sample, frame: tuple, side: int, rng: np.random.Generator) -> np.ndarray:
@@ -183,15 +207,16 @@ def train(args: argparse.Namespace) -> None:
     source = ([samples[i] for i in kept], [frames[i] for i in kept], config.side, mirror, seen + 1)
     worker = context.Process(target=produce, args=(queue, *source), daemon=True)
     worker.start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaving normally ends the worker, too
     weights = torch.from_numpy(point_weights())
     shadow = new_net(config, mean)
     started = last = time.time()
     first_seen, sums = seen, np.zeros(3)
     while seen < args.samples and time.time() - started < args.minutes * 60:
-        rate = args.rate * min(1, seen / 20_000) * (0.5 + 0.5 * np.cos(np.pi * seen / args.samples) + 0.003)
+        rate = float(args.rate * min(1, seen / 20_000) * (0.5 + 0.5 * np.cos(np.pi * seen / args.samples) + 0.003))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        point_loss, face_loss = loss_of(net, queue.get(), weights)
+        point_loss, face_loss = loss_of(net, queue.get(timeout=300), weights)
         optimiser.zero_grad()
         (point_loss * 10 + face_loss * 0.1).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)

@@ -80,9 +80,10 @@ class LandmarkNet(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Landmarks (B, P, 3) and face logits (B,)."""
-        features = self.squeeze(self.body(self.stem(crops)))
-        points = self.decode(self.encode(features)).float()
-        return points.view(-1, self.config.points, 3), self.face(features).float().view(-1)
+        features = self.squeeze(self.body(self.stem(crops))).float()
+        with torch.autocast(crops.device.type, enabled=False):  # bfloat16 would round by an eighth of a pixel
+            points = self.decode(self.encode(features))
+            return points.view(-1, self.config.points, 3), self.face(features).view(-1)
 
 
 @dataclass(frozen=True)
@@ -122,3 +123,37 @@ class DetectorNet(nn.Module):
         for lateral, features in zip(reversed(self.lateral[:-1]), reversed(maps[1:-1]), strict=True):
             merged = lateral(features) + nn.functional.interpolate(merged, scale_factor=2.0, mode="nearest")
         return self.smooth(merged).float()
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """A network for one part of the face: patch side in pixels, its width in face sizes, the landmarks it reads."""
+
+    side: int
+    units: float
+    points: tuple[int, ...]
+    stem: int = 32
+    channels: tuple[int, ...] = (48, 96, 128)
+    blocks: tuple[int, ...] = (1, 2, 1)
+    squeeze: int = 48
+    code: int = 96
+
+
+class RefineNet(nn.Module):
+    """Upright patches of an eye or the mouth (B, 3, S, S) in -1..1 -> its landmarks (B, P, 2) in half sides."""
+
+    def __init__(self, config: RefineConfig) -> None:
+        super().__init__()
+        self.config = config
+        cells = (config.side // 2 // 2 ** len(config.channels)) ** 2
+        self.stem = nn.Sequential(nn.Conv2d(3, config.stem, 5, 2, 2, bias=False), nn.BatchNorm2d(config.stem), nn.ReLU())
+        self.body = _stages((config.stem, *config.channels), (0, *config.blocks))
+        self.squeeze = nn.Sequential(nn.Conv2d(config.channels[-1], config.squeeze, 1), nn.ReLU(), nn.Flatten())
+        self.encode = nn.Linear(config.squeeze * cells, config.code)
+        self.decode = nn.Linear(config.code, len(config.points) * 2)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Landmarks (B, P, 2)."""
+        features = self.squeeze(self.body(self.stem(patches))).float()
+        with torch.autocast(patches.device.type, enabled=False):
+            return self.decode(self.encode(features)).view(-1, len(self.config.points), 2)
