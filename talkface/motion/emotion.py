@@ -18,14 +18,14 @@ _PRESETS: dict[str, dict[str, float]] = {
     "happy": {"mouthSmile": 0.7, "cheekSquint": 0.55, "eyeSquint": 0.22, "mouthDimple": 0.12,
               "mouthUpperUp": 0.12, "browInnerUp": 0.08, "browOuterUp": 0.1},
     "sad": {"browInnerUp": 0.75, "browDown": 0.18, "mouthFrown": 0.65, "eyeBlink": 0.14, "eyeSquint": 0.1,
-            "mouthShrugLower": 0.25, "mouthPress": 0.08},
+            "mouthShrugLower": 0.08, "mouthPress": 0.08},
     "angry": {"browDown": 0.85, "eyeSquint": 0.3, "eyeWide": 0.25, "noseSneer": 0.3, "mouthPress": 0.25,
-              "mouthFrown": 0.22, "mouthRollLower": 0.1, "jawForward": 0.12},
+              "mouthFrown": 0.22, "mouthShrugLower": 0.12, "mouthRollLower": 0.1, "jawForward": 0.12},
     "surprised": {"browInnerUp": 0.85, "browOuterUp": 0.8, "eyeWide": 0.65, "jawOpen": 0.14, "mouthFunnel": 0.06},
     "afraid": {"browInnerUp": 0.8, "browOuterUp": 0.35, "browDown": 0.2, "eyeWide": 0.6, "mouthStretch": 0.45,
                "jawOpen": 0.05, "mouthFrown": 0.15},
     "disgusted": {"noseSneer": 0.8, "browDown": 0.45, "eyeSquint": 0.35, "cheekSquint": 0.3, "mouthUpperUp": 0.35,
-                  "mouthFrown": 0.3, "mouthShrugLower": 0.2},
+                  "mouthFrown": 0.3, "mouthShrugLower": 0.35},
     "contempt": {"mouthSmileLeft": 0.42, "mouthDimpleLeft": 0.5, "cheekSquintLeft": 0.25, "noseSneerLeft": 0.12,
                  "eyeSquint": 0.2, "browOuterUpRight": 0.2, "mouthPressLeft": 0.2, "eyeBlink": 0.05},
 }  # fmt: skip
@@ -53,8 +53,8 @@ _OPENING = (
 )
 """Axes that part the lips; an emotion may not use them while the voice needs the lips closed."""
 
-_STRETCHING = ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthShrugLower")
-"""Axes that make closing harder: they yield a little."""
+_STRETCHING = {"mouthSmile": 0.75, "mouthStretch": 0.75, "noseSneer": 0.5}
+"""Axes that make closing harder, and the share of them that stays while the lips are closed."""
 
 _CLOSED_BELOW = 0.06
 """Lip opening, in inter-ocular distances, under which an emotion starts to yield to the articulation."""
@@ -102,7 +102,8 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
     freedom = np.clip(measure(dynamics)[0] / _CLOSED_BELOW, 0.0, 1.0)
     share = np.ones((len(dynamics), len(offset)))
     share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
-    share[:, [column(axis) for axis in _STRETCHING]] = 0.75 + 0.25 * freedom[:, None]
+    for axis, kept in _STRETCHING.items():
+        share[:, [column(axis + "Left"), column(axis + "Right")]] = (kept + (1 - kept) * freedom)[:, None]
     return np.clip(dynamics + onset[:, None] * share * offset, 0.0, 1.0)
 
 
