@@ -67,7 +67,7 @@ def still_frame(image: np.ndarray, x0: float, y0: float, crop_size: float, size:
 
 
 def texture(still: np.ndarray) -> np.ndarray:
-    """The still frame at twice its resolution, (3, 2S, 2S) float32 0-1, texel j at canvas position j / 2.
+    """The still frame at twice its resolution, (3, 2S, 2S) float32 0-255, texel j at canvas position j / 2.
 
     Even texels are the still frame's pixels themselves, so a sheet at rest shows them unchanged; bilinear sampling
     of the doubled picture keeps nearly the sharpness of a Lanczos filter at a quarter of its cost.
@@ -81,7 +81,7 @@ def texture(still: np.ndarray) -> np.ndarray:
         channels.append(np.asarray(plane.resize((2 * size, 2 * size), Image.Resampling.LANCZOS, box=box)))
     doubled = np.stack(channels)
     doubled[:, ::2, ::2] = still.transpose(2, 0, 1)
-    return np.clip(doubled / 255, 0, 1)
+    return np.clip(doubled, 0, 255)
 
 
 def unproject(xy: np.ndarray, depth: np.ndarray, camera: Camera) -> np.ndarray:

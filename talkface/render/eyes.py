@@ -108,7 +108,7 @@ def eyeball_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.n
     """Complete what the lids hide: white of the eye (3, h, w) and iris (4, h, w), twice the canvas's resolution.
 
     Returns:
-        white, iris, left, top: float32 0-1 pictures and the canvas position of their first texel.
+        white, iris, left, top: float32 pictures (colours 0-255, alpha 0-1) and the canvas position of their first texel.
     """
     reach = 0.75 * shape.width
     centre = shape.corner + shape.along * shape.width / 2
@@ -116,7 +116,7 @@ def eyeball_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.n
     texels = int(2 * OVERSAMPLE * np.ceil(reach))
     at = np.arange(texels) / OVERSAMPLE
     xy = np.stack(np.meshgrid(left + at, top + at), -1)
-    picture = _bilinear(still.astype(np.float32) / 255, xy)
+    picture = _bilinear(still.astype(np.float32), xy)
     inside = shape.inside(xy)
     from_iris = np.linalg.norm(xy - shape.iris, axis=-1)
     white_known = (inside > 1.0) & (from_iris > 1.12 * shape.iris_radius)
@@ -140,8 +140,8 @@ def _complete_iris(picture, xy, shape: EyeShape, known: np.ndarray, white: np.nd
     for channel in range(3):
         total = np.bincount(ring[known], picture[..., channel][known], minlength=ring.max() + 1)
         filled = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        filled = np.interp(np.arange(len(filled)), np.flatnonzero(count > 0), filled[count > 0]) if known.any() else 0.2
-        average = np.asarray(filled)[ring] if known.any() else np.full(radius.shape, 0.2)
+        filled = np.interp(np.arange(len(filled)), np.flatnonzero(count > 0), filled[count > 0]) if known.any() else None
+        average = np.full(radius.shape, 50.0) if filled is None else filled[ring]
         blend = blur(known.astype(np.float32), 1.0)
         blend = np.clip(blend * 2 - 1, 0, 1)
         out[channel] = picture[..., channel] * blend + average * (1 - blend)
@@ -180,12 +180,13 @@ class Eye(torch.nn.Module):
         self.register_buffer("iris", torch.from_numpy(iris))
         self.register_buffer("plate_corner", torch.tensor([left, top]))
 
-    def draw(self, frame, texture, places, head_flow_at, lids, gaze_deg) -> None:
-        """Redraw this eye in frames (B, 3, S, S), in place.
+    def draw(self, frame, corner, texture, places, head_flow_at, lids, gaze_deg) -> None:
+        """Redraw this eye in frames (B, 3, h, w), in place.
 
         Args:
+            corner: (left, top) of the frames on the canvas.
             texture: (3, 2S, 2S) the portrait.
-            places: (B, 2, S, S) which place of the portrait each pixel shows.
+            places: (B, 2, h, w) which place of the portrait each pixel shows.
             head_flow_at: function (B, 2, 1, 1) canvas positions -> displacement there.
             lids: (B, 3) blink, squint, wide of this eye, 0-1.
             gaze_deg: (B, 2) yaw and pitch relative to the portrait.
@@ -195,12 +196,12 @@ class Eye(torch.nn.Module):
         batch = len(frame)
         centre = self.centre.view(1, 2, 1, 1).expand(batch, 2, 1, 1)
         moved = (centre + head_flow_at(centre))[:, :, 0, 0].round().long()
-        left, top = moved[:, 0] - self.half_width, moved[:, 1] - self.half_height
+        left, top = moved[:, 0] - self.half_width - corner[0], moved[:, 1] - self.half_height - corner[1]
         height, width = 2 * self.half_height, 2 * self.half_width
         place = take_patch(places, left, top, height, width)
         turn = self._iris_shift(gaze_deg)
         colour = self._compose(texture, place, lids, turn)
-        rows, columns = patch_indices(frame.shape[-1], left, top, height, width)
+        rows, columns = patch_indices(frame.shape[-2:], left, top, height, width)
         index = torch.arange(batch, device=frame.device).view(-1, 1, 1)
         frame[index, :, rows, columns] = colour.movedim(1, -1)
 

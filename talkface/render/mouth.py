@@ -52,10 +52,11 @@ class Mouth(torch.nn.Module):
         middle = line.corner + line.along * line.length / 2
         self.register_buffer("middle", torch.from_numpy(np.asarray(middle, np.float32)))
 
-    def draw(self, frame, texture, head_flow_at, change, asked, spoken, speaking, rotation, shift) -> None:
-        """Draw the mouth into frames (B, 3, S, S) in place.
+    def draw(self, frame, corner, texture, head_flow_at, change, asked, spoken, speaking, rotation, shift) -> None:
+        """Draw the mouth into frames (B, 3, h, w) in place.
 
         Args:
+            corner: (left, top) of the frames on the canvas.
             texture: (3, 2S, 2S) the portrait.
             head_flow_at: function (B, 2, 1, 1) canvas positions -> displacement there.
             change, asked, spoken: (B, K) dynamics relative to the portrait's, absolute, and those of the motion alone.
@@ -76,7 +77,7 @@ class Mouth(torch.nn.Module):
         place_upper = self._fine(self.upper.invert(flow_upper, target, start, steps=8))
         place_lower = self._fine(self.lower.invert(flow_lower, target, start, steps=8))
         colour = self._compose(texture, place_upper, place_lower, left, top, asked, rotation, shift)
-        self._paste(frame, colour, left, top)
+        self._paste(frame, colour, left - corner[0], top - corner[1])
 
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
@@ -110,7 +111,7 @@ class Mouth(torch.nn.Module):
         batch, _, height, width = hole.shape
         depth = F.avg_pool2d(hole, 7, 1, 3)
         depth = F.avg_pool2d(depth, 7, 1, 3)
-        light = 0.30 + 0.70 * (depth * 1.25).clamp(0, 1)
+        light = 0.45 + 0.55 * (depth * 1.4).clamp(0, 1)
         target = patch_grid(left, top, height, width, 1)
         colour = self.throat.view(1, 3, 1, 1).expand(batch, 3, height, width)
         for plate in (self.lower_plate, self.upper_plate):
@@ -126,14 +127,14 @@ class Mouth(torch.nn.Module):
         return colour
 
     def _paste(self, frame: torch.Tensor, colour: torch.Tensor, left: torch.Tensor, top: torch.Tensor) -> None:
-        size = frame.shape[-1]
+        full_height, full_width = frame.shape[-2:]
         height, width = colour.shape[-2:]
         ramp_x = _ramp(width, 8, colour.device)
         ramp_y = _ramp(height, 8, colour.device)
         alpha = ramp_y[:, None] * ramp_x[None]
         for b in range(len(frame)):
             y0, x0 = int(top[b]), int(left[b])
-            ys, xs = slice(max(y0, 0), min(y0 + height, size)), slice(max(x0, 0), min(x0 + width, size))
+            ys, xs = slice(max(y0, 0), min(y0 + height, full_height)), slice(max(x0, 0), min(x0 + width, full_width))
             if ys.start >= ys.stop or xs.start >= xs.stop:
                 continue
             mine = (slice(ys.start - y0, ys.stop - y0), slice(xs.start - x0, xs.stop - x0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,13 +14,59 @@ from talkface.render.canvas import make_canvas, still_frame, texture
 from talkface.render.eyes import EYES, Eye, eye_shape, sclera_colour
 from talkface.render.lips import lip_line, release_shares
 from talkface.render.mouth import Mouth
-from talkface.render.sheet import NECK_PIVOT_CM, Sheet, coarser, make_fields
+from talkface.render.sampling import sample_texture
+from talkface.render.sheet import NECK_PIVOT_CM, Fields, Sheet, coarser, make_fields
 from talkface.render.teeth import mouth_light
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
 
 BATCH = 8
 SHEET_CELLS_DIVISOR = 2
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the canvas that can move, in whole cells of the sheet.
+
+    Attributes:
+        rows, columns: cells (first, last + 1).
+        cell_px: pixels a cell.
+    """
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    cell_px: int
+
+    @property
+    def top(self) -> int:
+        """First row of pixels."""
+        return self.rows[0] * self.cell_px
+
+    @property
+    def left(self) -> int:
+        """First column of pixels."""
+        return self.columns[0] * self.cell_px
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of pixels."""
+        return tuple(slice(a * self.cell_px, b * self.cell_px) for a, b in (self.rows, self.columns))
+
+    def enlarge(self, coarse: torch.Tensor) -> torch.Tensor:
+        """Pixel positions (B, 2, h, w) of the window from the whole sheet's cells (B, 2, G, G)."""
+        cells = coarse[:, :, slice(*self.rows), slice(*self.columns)]
+        return F.interpolate(cells, scale_factor=self.cell_px, mode="bilinear", align_corners=False)
+
+
+def _moving_window(fields: Fields, size: int) -> Window:
+    """Where rigidity or basis are not zero, with a margin of two cells."""
+    moves = (fields.rigidity > 1e-3) | (np.abs(fields.basis).max((0, 3)) > 1e-3)
+    cells = len(moves)
+    bounds = []
+    for axis in (1, 0):
+        where = np.flatnonzero(moves.any(axis))
+        bounds.append((max(0, int(where[0]) - 2), min(cells, int(where[-1]) + 3)))
+    return Window(bounds[0], bounds[1], size // cells)
 
 
 class Renderer:
@@ -46,7 +93,8 @@ class Renderer:
         head_basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0  # the lids move in `eyes`
         shapes = [eye_shape(canvas.landmarks, marks) for marks in EYES]
         line = lip_line(canvas.landmarks)
-        light = mouth_light(self.still, sclera_colour(self.still, shapes), _skin_colour(self.still, canvas.landmarks))
+        skin, highlight = _skin(self.still, canvas.landmarks)
+        light = mouth_light(sclera_colour(self.still, shapes), skin, highlight)
         self.head = Sheet(whole, head_basis, everything, everything, canvas, pivot).to(self.device)
         self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
         self.mouth = Mouth(fit, canvas, fields, line, light, pivot).to(self.device)
@@ -56,6 +104,8 @@ class Renderer:
         self.depth_cm = float(-fit.translation[2])
         self.cm_per_interocular = canvas.interocular_px * self.depth_cm / canvas.camera.focal_px
         self.grid = self.head.grid.T.reshape(1, 2, *self.head.shape)
+        self.window = _moving_window(whole, size)
+        self.backdrop = torch.from_numpy(self.still).to(self.device)
 
     def frames(self, motion: MotionSequence) -> Iterator[np.ndarray]:
         """Draw every frame of the motion: (size, size, 3) uint8 each, computed in small batches."""
@@ -73,25 +123,27 @@ class Renderer:
         change = asked - self.own
         flow = self.head.flow(change, turn, shift)
         places = self.head.invert(flow, self.grid.expand_as(flow), self.grid - flow)
-        places = F.interpolate(places, size=(self.size, self.size), mode="bilinear", align_corners=False)
-        frame = self._sample(places)
+        places = self.window.enlarge(places)
+        frame = sample_texture(self.texture, places)
 
         def head_flow_at(xy: torch.Tensor) -> torch.Tensor:
             return self.head.sample(flow, xy)
 
+        corner = (self.window.left, self.window.top)
         for eye, marks in zip(self.eyes, EYES, strict=True):
             columns = MotionSpace.columns(*(f"eye{kind}{marks.name}" for kind in ("Blink", "Squint", "Wide")))
             gaze = motion[:, MotionSpace.gaze]
-            eye.draw(frame, self.texture, places, head_flow_at, motion[:, columns].clamp(0, 1), gaze)
+            eye.draw(frame, corner, self.texture, places, head_flow_at, motion[:, columns].clamp(0, 1), gaze)
         spoken = motion[:, MotionSpace.dynamics]
-        self.mouth.draw(frame, self.texture, head_flow_at, change, asked, spoken, speaking, turn, shift)
-        return (frame * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        self.mouth.draw(frame, corner, self.texture, head_flow_at, change, asked, spoken, speaking, turn, shift)
+        return self._finish(frame)
 
-    def _sample(self, places: torch.Tensor) -> torch.Tensor:
-        side = self.texture.shape[-1]
-        grid = (places * (4 / (side - 1)) - 1).movedim(1, -1)
-        source = self.texture.expand(len(places), -1, -1, -1)
-        return F.grid_sample(source, grid, padding_mode="border", align_corners=True)
+    def _finish(self, frame: torch.Tensor) -> np.ndarray:
+        """Put the moving window (B, 3, h, w), 0-255, into the still portrait: (B, size, size, 3) uint8."""
+        out = self.backdrop.repeat(len(frame), 1, 1, 1)
+        rows, columns = self.window.slices
+        out[:, rows, columns] = frame.add_(0.5).to(torch.uint8).movedim(1, -1)
+        return out.cpu().numpy()
 
     def _head_motion(self, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Turn (B, 3, 3) and shift (B, 3) in cm of the head in camera space."""
@@ -101,8 +153,11 @@ class Renderer:
         return (torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (turn, shift))
 
 
-def _skin_colour(still: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Median colour (3,) 0-1 of the cheeks and the chin."""
+def _skin(still: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
+    """Median colour (3,) 0-1 of the cheeks and the chin, and the brightness 0-1 of the face's highlights."""
     marks = np.clip(landmarks[[50, 280, 205, 425, 199, 101, 330]].round().astype(int), 0, still.shape[0] - 1)
     patches = [still[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5].reshape(-1, 3) for x, y in marks]
-    return (np.median(np.concatenate(patches), axis=0) / 255).astype(np.float32)
+    x0, y0 = np.clip(landmarks[:468].min(0), 0, None).astype(int)
+    x1, y1 = landmarks[:468].max(0).astype(int)
+    face = still[y0 : y1 + 1, x0 : x1 + 1].mean(-1)
+    return (np.median(np.concatenate(patches), axis=0) / 255).astype(np.float32), float(np.percentile(face, 96) / 255)

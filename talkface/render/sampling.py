@@ -36,15 +36,15 @@ def sample_plate(plate: torch.Tensor, texels: torch.Tensor) -> torch.Tensor:
 
 
 def take_patch(maps: torch.Tensor, left: torch.Tensor, top: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Cut patches (B, C, height, width) out of maps (B, C, S, S), clamped to the border."""
-    rows, columns = patch_indices(maps.shape[-1], left, top, height, width)
+    """Cut patches (B, C, height, width) out of maps (B, C, H, W), clamped to the border."""
+    rows, columns = patch_indices(maps.shape[-2:], left, top, height, width)
     batch = torch.arange(len(maps), device=maps.device).view(-1, 1, 1)
     return maps[batch, :, rows, columns].movedim(-1, 1)
 
 
-def patch_indices(size: int, left, top, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Row and column numbers (B, h, 1), (B, 1, w) of patches, clamped to the picture."""
+def patch_indices(size, left, top, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and column numbers (B, h, 1), (B, 1, w) of patches, clamped to a picture of `size` (H, W)."""
     device = left.device
-    rows = (top[:, None] + torch.arange(height, device=device)).clamp(0, size - 1)
-    columns = (left[:, None] + torch.arange(width, device=device)).clamp(0, size - 1)
+    rows = (top[:, None] + torch.arange(height, device=device)).clamp(0, size[0] - 1)
+    columns = (left[:, None] + torch.arange(width, device=device)).clamp(0, size[1] - 1)
     return rows[:, :, None], columns[:, None, :]

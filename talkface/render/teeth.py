@@ -22,7 +22,7 @@ THROAT = np.array([0.16, 0.055, 0.05])
 
 @dataclass(frozen=True)
 class MouthLight:
-    """Colours of the mouth's inside under the portrait's light: each (3,) 0-1."""
+    """Colours of the mouth's inside under the portrait's light: each (3,) 0-255."""
 
     teeth: np.ndarray
     gums: np.ndarray
@@ -35,7 +35,7 @@ class Plate:
     """A painted part of the mouth that moves as one piece.
 
     Attributes:
-        rgba: (4, h, w) float32, alpha in the last channel, colour not premultiplied.
+        rgba: (4, h, w) float32, colours 0-255, not premultiplied, then alpha 0-1.
         left, top: canvas position of its first texel.
         anchors: (n, 3) camera-space points of it (jaw closed), from which its motion is computed.
         anchor_dynamics: (K, n, 3) how the dynamics move them.
@@ -50,19 +50,25 @@ class Plate:
     offset_px: np.ndarray
 
 
-def mouth_light(still: np.ndarray, sclera: np.ndarray | None, skin: np.ndarray) -> MouthLight:
-    """Choose the colours by the whites of the eyes and the skin: (3,) 0-1 each; grey portraits get grey mouths."""
-    white = skin * 1.15 if sclera is None else sclera
-    level = float(np.clip(max(white.mean(), 0.85 * skin.mean(), 0.28) * 1.12, 0.3, 0.92))
+def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float) -> MouthLight:
+    """Choose the colours of the inside.
+
+    Args:
+        sclera: (3,) 0-1 colour of the whites of the eyes, None where they are not seen.
+        skin: (3,) 0-1 median colour of the cheeks; grey portraits get grey mouths.
+        highlight: 0-1 brightness of the face's brightest parts, which tells how the picture is exposed.
+    """
+    white = 0.0 if sclera is None else float(sclera.mean())
+    level = float(np.clip(max(1.12 * white, 0.82 * highlight), 0.42, 0.9))
     saturation = float(np.clip((skin.max() - skin.min()) / (skin.max() + 1e-6) / 0.3, 0, 1))
     tint = skin / (skin.mean() + 1e-6)
     tint = 1 + (tint - 1) * 0.35 * (1 - saturation)
 
-    def lit(colour: np.ndarray, gain: float = 1.0) -> np.ndarray:
+    def lit(colour: np.ndarray) -> np.ndarray:
         grey = colour.mean() * tint
-        return np.clip((grey + (colour - colour.mean()) * saturation) * level * gain, 0, 1).astype(np.float32)
+        return np.clip((grey + (colour - colour.mean()) * saturation) * level * 255, 0, 255).astype(np.float32)
 
-    return MouthLight(lit(IVORY, 1.06), lit(GUM), lit(TONGUE), lit(THROAT, 0.9))
+    return MouthLight(lit(IVORY), lit(GUM), lit(TONGUE), lit(THROAT))
 
 
 def make_plates(fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight) -> tuple[Plate, Plate]:
@@ -122,9 +128,8 @@ def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight) -> n
     back = interpolate(mesh.neutral[:, 2:], triangles, triangle, weights)[..., 0]
     teeth_z = mesh.neutral[np.isin(mesh.parts, [6, 7]), 2]
     recess = smoothstep((back - np.percentile(teeth_z, 20)) / (teeth_z.max() - np.percentile(teeth_z, 20)))
-    shade = (0.42 + 0.58 * diffuse**1.3) * (0.4 + 0.6 * recess)
-    gloss = 0.12 * np.clip(normal @ np.array([0.0, 0.45, 0.89]), 0, 1) ** 40
-    rgb = colour * shade[..., None] + gloss[..., None] * light.teeth
+    shade = (0.5 + 0.52 * diffuse**1.2) * (0.42 + 0.58 * recess)
+    rgb = colour * shade[..., None]
     solid = (triangle >= 0).astype(np.float32)
     alpha = np.clip(blur(solid, 0.8) * 2 - 0.6, 0, 1) * solid
     rgb = np.where(solid[..., None] > 0, rgb, light.throat)
