@@ -34,8 +34,9 @@ def read_portrait(path: Path) -> Portrait:
     try:
         image = _open(path)
     except Image.UnidentifiedImageError:
-        image = _first_frame(path)
-        notes.append("The portrait is a video; its first frame was taken.")
+        image, is_video = _through_ffmpeg(path)
+        if is_video:
+            notes.append("The portrait is a video; its first frame was taken.")
     with image:
         if getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "PNG", "WEBP"):
             notes.append("The portrait is an animation; its first frame was taken.")
@@ -77,22 +78,20 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _first_frame(path: Path) -> Image.Image:
-    """First frame of a video, turned as the file asks."""
+def _through_ffmpeg(path: Path) -> tuple[Image.Image, bool]:
+    """First frame of a video, turned as the file asks, or a picture only ffmpeg knows; and whether it is a video."""
     info = ffmpeg.probe(path)
     if info and info.audio and (not info.video or info.video.is_cover):
         raise InputError(f"The portrait {path.name} is a sound, not a picture.", _SWAPPED)
     if not info or not info.video:
-        raise InputError(f"The portrait {path.name} is not a picture.", "Use a PNG, JPEG or WebP picture of a face.")
+        raise _not_a_picture(path)
     if info.video.width * info.video.height > MAX_PIXELS:
         raise _too_large(path)
     try:
         png = ffmpeg.run("-i", ffmpeg.url(path), "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-")
-        return Image.open(io.BytesIO(png))
+        return Image.open(io.BytesIO(png)), not info.is_still_picture
     except (ffmpeg.FfmpegError, Image.UnidentifiedImageError) as error:
-        raise InputError(
-            f"No frame of the video {path.name} can be read ({error}).", "Save a still picture of it."
-        ) from error
+        raise _not_a_picture(path) from error
 
 
 def _decode(image: Image.Image, path: Path) -> np.ndarray:
@@ -137,6 +136,10 @@ def _to_8_bit(grey: np.ndarray) -> np.ndarray:
     peak = float(grey.max())
     top = next((limit for limit in (1.0, 255.0, 65_535.0) if peak <= limit), peak)
     return (np.clip(grey / top, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def _not_a_picture(path: Path) -> InputError:
+    return InputError(f"The portrait {path.name} is not a picture.", "Use a PNG, JPEG or WebP picture of a face.")
 
 
 def _too_large(path: Path) -> InputError:

@@ -81,6 +81,7 @@ def verify(part: Path, spec: VideoSpec) -> None:
     checks = (
         ("codec", "h264", info.video.codec),
         ("size", (spec.width, spec.height), (info.video.width, info.video.height)),
+        ("frame rate", round(float(spec.rate), 2), info.video.fps),
         ("sound", "aac", info.audio.codec),
         ("number of frames", spec.frames, ffmpeg.count_frames(part)),
     )

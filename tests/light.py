@@ -1,0 +1,39 @@
+"""The pipeline without its networks, for tests of everything around them; also a program: `python -m tests.light`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import numpy as np
+
+
+def lighten(setattr_: Callable[[object, str, object], None] = setattr, pause_s: float = 0.0) -> None:
+    """Replace face, voice, motion and drawing of `talkface.pipeline` by next to nothing."""
+    from talkface import pipeline
+
+    def move(features: object, options: object, frame_count: int, seed: int) -> int:
+        return frame_count
+
+    def draw(analysis: object, motion: int, options: SimpleNamespace, device: object) -> Iterator[np.ndarray]:
+        ramp = np.arange(options.size, dtype=np.uint8)
+        for number in range(motion):
+            time.sleep(pause_s)
+            yield np.broadcast_to((ramp + number)[None, :, None], (options.size, options.size, 3))
+
+    setattr_(pipeline, "analyse", lambda *_: SimpleNamespace(warnings=("The light is made of paper.",), report={}))
+    setattr_(pipeline, "pick_device", lambda _: "cpu")
+    setattr_(pipeline, "device_label", str)
+    setattr_(pipeline, "listen", lambda *_: None)
+    setattr_(pipeline, "move", move)
+    setattr_(pipeline, "draw", draw)
+
+
+if __name__ == "__main__":
+    from talkface.cli import main
+
+    lighten(pause_s=float(os.environ.get("PAUSE_S", "0")))
+    main(sys.argv[1:])

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from talkface.errors import EnvironmentFailure
+from talkface.media import ffmpeg
+from tests.conftest import write_tone
+
+VIDEO_REPORT = """
+Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'a, b.mp4':
+  Duration: 01:02:03.50, start: 0.000000, bitrate: 468 kb/s
+  Stream #0:0[0x1](und): Video: h264 (High) (avc1 / 0x31637661), yuv420p(tv, progressive), 512x288, 25 fps, 25 tbr
+  Stream #0:1[0x2](und): Audio: aac (LC) (mp4a / 0x6134706D), 44100 Hz, stereo, fltp, 159 kb/s (default)
+"""
+COVER_REPORT = """
+Input #0, mp3, from 'song.mp3':
+  Duration: N/A, start: 0.025057, bitrate: 128 kb/s
+  Stream #0:0: Audio: mp3 (mp3float), 22050 Hz, mono, fltp, 64 kb/s
+  Stream #0:1: Video: png, rgb24(pc), 300x300, 90k tbr, 90k tbn (attached pic)
+"""
+
+
+def test_a_video_report_is_understood():
+    info = ffmpeg.parse_info(VIDEO_REPORT)
+    assert info.format_name.startswith("mov")
+    assert info.duration_s == 3723.5
+    assert info.video == ffmpeg.VideoStream("h264", 512, 288, 25.0, is_cover=False)
+    assert info.audio == ffmpeg.AudioStream("aac", 44_100)
+
+
+def test_a_cover_picture_is_told_from_a_video():
+    info = ffmpeg.parse_info(COVER_REPORT)
+    assert info.video.is_cover
+    assert info.duration_s == 0.0
+    assert info.audio.rate_hz == 22_050
+
+
+@pytest.mark.parametrize("text", ["", "a.png: Invalid data found when processing input"])
+def test_nonsense_has_no_info(text):
+    assert ffmpeg.parse_info(text) is None
+
+
+def test_text_files_are_not_videos(tmp_path):
+    (tmp_path / "notes.txt").write_text("only words\n" * 50)
+    assert ffmpeg.probe(tmp_path / "notes.txt") is None
+
+
+def test_a_still_picture_is_told_from_a_video(portrait):
+    assert ffmpeg.probe(portrait).is_still_picture
+
+
+@pytest.mark.parametrize("name", ["two words.wav", "-dash.wav", "a:b.wav", "50%20.wav", 'it\'s "q".wav', "héé 声.wav"])
+def test_any_name_can_be_read(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write_tone(tmp_path / name)
+    assert ffmpeg.probe(Path(name)).audio.rate_hz == 16_000
+
+
+def test_a_failing_run_says_what_ffmpeg_said_last():
+    with pytest.raises(ffmpeg.FfmpegError, match="No such file or directory"):
+        ffmpeg.run("-i", "file:/nowhere.wav", "-f", "null", "-")
+
+
+def test_a_reader_that_fails_leaves_no_process():
+    arguments = ("-f", "lavfi", "-i", "sine", "-f", "f32le", "-")
+    with pytest.raises(KeyboardInterrupt), ffmpeg.open_pipe(*arguments, reads=True) as stream:
+        stream.read(100)
+        raise KeyboardInterrupt
+    assert not _children()
+
+
+def test_a_playlist_cannot_reach_the_network(tmp_path):
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    assert ffmpeg.probe(tmp_path / "list.m3u8") is None
+
+
+def test_a_missing_program_is_an_environment_failure(monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+    with pytest.raises(EnvironmentFailure) as caught:
+        ffmpeg.version()
+    assert "imageio-ffmpeg" in caught.value.hint
+
+
+def _children() -> list[str]:
+    return subprocess.run(["pgrep", "-P", str(os.getpid()), "ffmpeg"], capture_output=True, text=True).stdout.split()
