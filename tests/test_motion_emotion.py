@@ -86,3 +86,12 @@ def test_sadness_slows_and_lowers_and_happiness_enlivens():
     assert sad.head < 1 < happy.head
     assert sad.pitch_deg < 0
     assert emotion_style((("sad", 0.0),)) == emotion_style(())
+
+
+def test_a_blink_closes_wide_and_squinting_eyes():
+    dynamics = np.zeros((2, len(DYNAMICS_AXES)))
+    dynamics[1, [COLUMN("eyeBlinkLeft"), COLUMN("eyeBlinkRight")]] = 1
+    for name, axis in (("surprised", "eyeWideLeft"), ("happy", "cheekSquintRight")):
+        moved = add_emotion(dynamics, emotion_offset(((name, 1.0),)), np.ones(2))
+        assert moved[0, COLUMN(axis)] > 0.3
+        assert moved[1, COLUMN(axis)] == 0

@@ -56,6 +56,9 @@ _OPENING = (
 _STRETCHING = {"mouthSmile": 0.75, "mouthStretch": 0.75, "noseSneer": 0.5}
 """Axes that make closing harder, and the share of them that stays while the lips are closed."""
 
+_LID_AXES = ("eyeWide", "eyeSquint", "cheekSquint")
+"""Axes that move the lids: they give way to a blink, so that it closes exactly."""
+
 _CLOSED_BELOW = 0.06
 """Lip opening, in inter-ocular distances, under which an emotion starts to yield to the articulation."""
 
@@ -86,7 +89,7 @@ def emotion_style(emotions: tuple[tuple[str, float], ...]) -> Style:
 
 
 def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> np.ndarray:
-    """Lay an emotion over moving lips so that p, b and m still close.
+    """Lay an emotion over moving lips and lids so that p, b, m and blinks still close.
 
     Args:
         dynamics: (T, K) articulation, where jawOpen = mouthClose is a closed mouth.
@@ -104,6 +107,10 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
     share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
     for axis, kept in _STRETCHING.items():
         share[:, [column(axis + "Left"), column(axis + "Right")]] = (kept + (1 - kept) * freedom)[:, None]
+    for side in ("Left", "Right"):
+        awake = 1 - dynamics[:, column("eyeBlink" + side)]
+        for axis in _LID_AXES:
+            share[:, column(axis + side)] = awake
     return np.clip(dynamics + onset[:, None] * share * offset, 0.0, 1.0)
 
 
