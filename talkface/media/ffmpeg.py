@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,29 +144,56 @@ def open_pipe(*arguments: str, reads: bool) -> Iterator[BinaryIO]:
     own, so that a Ctrl-C in the terminal reaches Python alone. Raises FfmpegError with ffmpeg's last line.
     """
     command = [executable(), *_COMMON, *arguments]
+    stdin, stdout = (subprocess.DEVNULL, subprocess.PIPE) if reads else (subprocess.PIPE, subprocess.DEVNULL)
+    process = None
     with tempfile.TemporaryFile() as log:
-        stdin, stdout = (subprocess.DEVNULL, subprocess.PIPE) if reads else (subprocess.PIPE, subprocess.DEVNULL)
         try:
-            process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=log, start_new_session=True)
-        except OSError as error:
-            raise EnvironmentFailure(f"The ffmpeg program does not run ({error}).", REINSTALL) from error
-        stream = process.stdout if reads else process.stdin
-        try:
+            with _interrupts_wait():
+                process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=log, start_new_session=True)
+            stream = process.stdout if reads else process.stdin
             yield stream
-            with contextlib.suppress(BrokenPipeError):  # the exit code below tells more
-                stream.close()
+            stream.close()
             process.wait()
-        except BrokenPipeError:
+        except BrokenPipeError:  # ffmpeg has ended; its exit code and its log tell why
             process.wait()
+        except FileNotFoundError as error:
+            raise EnvironmentFailure(f"The ffmpeg program does not run ({error}).", REINSTALL) from error
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
+            if process is not None:
+                _end(process)
         if process.returncode != 0:
             log.seek(0)
             raise FfmpegError(log.read().decode("utf-8", "replace"), process.returncode)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Make sure that the process is gone and its pipes are closed."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout):
+        with contextlib.suppress(BrokenPipeError):
+            if stream:
+                stream.close()
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Hold Ctrl-C and the wish to terminate back until the block is over, so that no process starts unnoticed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived = []
+    handlers = {
+        number: signal.signal(number, lambda *call: arrived.append(call)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number, _ in arrived[:1]:
+            signal.raise_signal(number)
 
 
 def _video(rest: str) -> VideoStream:

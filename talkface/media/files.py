@@ -38,13 +38,13 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
     Raises UsageError when `output` may not be written (no folder, exists without `force`, one of `inputs`, none of the
     `suffixes`) and EnvironmentFailure when the system refuses, or the disk fills up inside the block.
     """
+    part = output.with_name(output.name + PART_SUFFIX)
     try:
         _require_free_name(output, suffixes, force, inputs)
-        part = output.with_name(output.name + PART_SUFFIX)
-        part.open("ab").close()
     except OSError as error:
         raise _refused(output, error) from error
     try:
+        _create(part, output)
         yield part
         part.replace(output)
     except OSError as error:
@@ -52,7 +52,8 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
             raise disk_full() from error
         raise
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def disk_full() -> EnvironmentFailure:
@@ -76,6 +77,14 @@ def _require_free_name(output: Path, suffixes: tuple[str, ...], force: bool, inp
         raise UsageError(f"The output {output} is also an input.", "Choose another name with -o.")
     if not force:
         raise UsageError(f"The output {output} exists already.", "Add --force to overwrite it, or choose another name.")
+
+
+def _create(part: Path, output: Path) -> None:
+    """Open the part file once, to know early whether the system lets us write there."""
+    try:
+        part.open("ab").close()
+    except OSError as error:
+        raise _refused(output, error) from error
 
 
 def _refused(output: Path, error: OSError) -> EnvironmentFailure:

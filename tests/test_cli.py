@@ -1,0 +1,211 @@
+"""The command line as a user types it, with the networks left out (`light`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from talkface import __version__
+from talkface.cli import main
+from talkface.media import ffmpeg
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main([str(item) for item in arguments])
+    return caught.value.code or 0
+
+
+@pytest.fixture
+def render(light, portrait, tone, tmp_path):
+    """Call `talkface render` on the example's portrait and a tone, small; returns the exit code."""
+
+    def call(*arguments: object, output: object = tmp_path / "out.mp4") -> int:
+        return run("render", portrait, tone, "-o", output, "--size", 128, *arguments)
+
+    return call
+
+
+def test_the_path_is_the_only_thing_on_stdout(render, tmp_path, capsys):
+    assert render() == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{tmp_path / 'out.mp4'}\n"
+    assert captured.err == "warning: The light is made of paper.\n"
+
+
+def test_json_has_everything(render, tmp_path, capsys):
+    assert render("--json", "--seed", 11, "--fps", 29.97, "-q") == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert captured.err == ""
+    assert result["path"] == str(tmp_path / "out.mp4")
+    assert (result["frames"], result["seed"], result["device"]) == (30, 11, "cpu")
+    assert result["fps"] == pytest.approx(29.97, abs=1e-4)
+    assert result["duration_s"] == pytest.approx(1.0, abs=0.02)
+    assert set(result["timings_s"]) == {"portrait", "speech", "start", "face", "voice", "motion", "video", "check"}
+    assert result["warnings"] == ["The light is made of paper."]
+
+
+def test_a_drawn_seed_is_reported(render, capsys):
+    seeds = set()
+    for _ in range(2):
+        assert render("--json", "--force") == 0
+        seeds.add(json.loads(capsys.readouterr().out)["seed"])
+    assert len(seeds) == 2
+
+
+def test_the_video_says_what_it_is(render, tmp_path):
+    assert render("--seed", 5, "--gaze", "-10,5", "--emotion", "happy:0.5", "--emotion", "sad:0.1") == 0
+    text = ffmpeg.run("-i", ffmpeg.url(tmp_path / "out.mp4"), "-f", "ffmetadata", "-").decode().replace("\\", "")
+    for words in (
+        "AI-generated",
+        __version__,
+        '"seed": 5',
+        '"gaze": [-10.0, 5.0]',
+        '["happy", 0.5]',
+        "trainedAlgorithmic",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("name", ["two words.mp4", 'it\'s "q".mp4', "a:b.mp4", "héé 声.mp4", "50%20.mp4", "UPPER.MP4"])
+def test_any_output_name_works(render, tmp_path, name):
+    assert render(output=tmp_path / name) == 0
+    assert ffmpeg.probe(tmp_path / name).video.codec == "h264"
+
+
+@pytest.mark.parametrize(
+    "spelling", [["-o", "-dash.mp4"], ["-o-dash.mp4"], ["--output=-dash.mp4"], ["-o", "./-dash.mp4"]]
+)
+def test_a_leading_dash_is_only_a_name(light, portrait, tone, tmp_path, monkeypatch, spelling):
+    monkeypatch.chdir(tmp_path)
+    assert run("render", portrait, tone, *spelling, "--size", 128) == 0
+    assert (tmp_path / "-dash.mp4").is_file()
+
+
+def test_inputs_with_a_leading_dash_follow_two_dashes(light, portrait, tone, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-p.png").write_bytes(portrait.read_bytes())
+    (tmp_path / "-s.wav").write_bytes(tone.read_bytes())
+    assert run("render", "-o", "out.mp4", "--size", 128, "--", "-p.png", "-s.wav") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--gaze", "50,0"], "gaze's yaw must be between -30 and 30"),
+        (["--gaze", "left"], "not two numbers"),
+        (["--emotion", "joyful"], "no emotion called 'joyful'"),
+        (["--emotion", "happy:7"], "strength of 'happy'"),
+        (["--head-distance", "3"], "head distance must be between 0.7 and 1.5"),
+        (["--amplitude", "-1"], "amplitude must be between"),
+        (["--fps", "23"], "frame rate must be one of 24, 25, 29.97"),
+        (["--size", "333"], "even number"),
+        (["--device", "tpu"], "no device called 'tpu'"),
+        (["--seed", "tree"], "Invalid value for '--seed'"),
+        (["--sise", "256"], "No such option"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(render, tmp_path, capsys, arguments, words):
+    assert render(*arguments) == 2
+    complain(capsys, words)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["render", "a.png"], "Missing"), (["render", "a", "b"], "Missing option"), (["paint"], "No such command")],
+)
+def test_a_wrong_command_is_a_usage_error(capsys, arguments, words):
+    assert run(*arguments) == 2
+    complain(capsys, words)
+
+
+def test_no_command_shows_the_help(capsys):
+    assert run() == 2
+    assert "render" in capsys.readouterr().out
+
+
+def test_the_version(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"talkface {__version__}\n"
+
+
+def test_help_names_every_exit_code_and_comes_at_once():
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "talkface", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert time.perf_counter() - start < 2.0  # 0.2 s on an idle machine
+    assert all(str(code) in done.stdout for code in (0, 1, 2, 3, 4, 130))
+
+
+def test_an_unexpected_failure_has_no_traceback_unless_asked(render, capsys, monkeypatch):
+    def fall(*_):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("talkface.pipeline.listen", fall)
+    assert render() == 1
+    assert complain(capsys, "ZeroDivisionError: oops").count("Traceback") == 0
+    assert render("-v") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_interrupted_leaves_nothing_behind(portrait, speech, tmp_path, number):
+    command = [
+        sys.executable,
+        "-m",
+        "tests.light",
+        "render",
+        portrait,
+        speech,
+        "-o",
+        tmp_path / "out.mp4",
+        "--size",
+        "128",
+    ]
+    environment = {**os.environ, "PAUSE_S": "0.05", "TMPDIR": str(tmp_path / "tmp")}
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        [str(item) for item in command], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    part = tmp_path / "out.mp4.part"
+    wait_for(lambda: part.exists() and children(process.pid))
+    started = children(process.pid)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["tmp"]
+    assert not any(Path(f"/proc/{child}").exists() for child in started)
+
+
+def complain(capsys, words: str) -> str:
+    """The one sentence and the hint on stderr, nothing on stdout."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = [line for line in captured.err.splitlines() if not line.startswith("warning: ")]
+    assert [line.split(":")[0] for line in lines] == ["error", "hint"]
+    assert words in lines[0]
+    return captured.err
+
+
+def children(pid: int) -> list[str]:
+    return subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from talkface import RenderOptions, pipeline
+from talkface.errors import EnvironmentFailure, RenderError
+from talkface.media import ffmpeg
+from talkface.progress import Progress
+from tests.conftest import write_tone
+
+SMALL = RenderOptions(size=128, seed=1)
+
+
+class Recorder(Progress):
+    def __init__(self):
+        self.stages, self.frames, self.warnings = [], 0, []
+
+    def stage(self, title, frames=0):
+        self.stages.append((title, frames))
+
+    def advance(self):
+        self.frames += 1
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+
+def test_the_story_is_told_in_order(light, portrait, tone, tmp_path):
+    recorder = Recorder()
+    result = pipeline.render(portrait, tone, tmp_path / "out.mp4", SMALL, recorder)
+    assert [title for title, _ in recorder.stages][0] == "Reading the portrait"
+    assert ("Drawing", 25) in recorder.stages
+    assert recorder.frames == result.frames == 25
+    assert recorder.warnings == list(result.warnings)
+
+
+@pytest.mark.parametrize("fps", [24.0, 25.0, 29.97, 30.0, 50.0, 60.0])
+def test_frames_are_duration_times_rate_at_every_rate(light, portrait, tmp_path, fps):
+    tone = write_tone(tmp_path / "tone.wav", 2.345, 44_100)
+    result = pipeline.render(portrait, tone, tmp_path / "out.mp4", RenderOptions(size=128, fps=fps))
+    assert result.frames == round(2.345 * fps) == ffmpeg.count_frames(tmp_path / "out.mp4")
+
+
+def test_a_silent_speech_is_rendered_with_a_warning(light, portrait, tmp_path):
+    silence = write_tone(tmp_path / "tone.wav", 1.0)
+    soundfile.write(silence, np.zeros(16_000), 16_000)
+    result = pipeline.render(portrait, silence, tmp_path / "out.mp4", SMALL)
+    assert any("silent" in warning for warning in result.warnings)
+
+
+def test_a_full_disk_ends_with_one_clear_error_and_no_file(light, portrait, tone, tmp_path):
+    (tmp_path / "out.mp4.part").symlink_to("/dev/full")
+    with pytest.raises(EnvironmentFailure, match="disk is full"):
+        pipeline.render(portrait, tone, tmp_path / "out.mp4", SMALL)
+    assert not list(tmp_path.glob("out.mp4*"))
+
+
+def test_a_failure_while_drawing_leaves_no_file(light, portrait, tone, tmp_path, monkeypatch):
+    def draw(analysis, motion, options, device):
+        yield np.zeros((128, 128, 3), np.uint8)
+        raise RenderError("The pencil broke.")
+
+    monkeypatch.setattr(pipeline, "draw", draw)
+    with pytest.raises(RenderError, match="pencil"):
+        pipeline.render(portrait, tone, tmp_path / "out.mp4", SMALL)
+    assert not list(tmp_path.glob("out.mp4*"))
+
+
+def test_nothing_unverified_is_called_done(light, portrait, tone, tmp_path, monkeypatch):
+    monkeypatch.setattr(ffmpeg, "count_frames", lambda _: 24)
+    with pytest.raises(RenderError, match="number of frames"):
+        pipeline.render(portrait, tone, tmp_path / "out.mp4", SMALL)
+    assert not list(tmp_path.glob("out.mp4*"))
+
+
+def test_temporary_files_go_away(light, portrait, tone, tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    pipeline.render(portrait, tone, tmp_path / "out.mp4", SMALL)
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_the_output_may_be_relative(light, portrait, tone, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert pipeline.render(portrait, tone, "out.mp4", SMALL).path == Path("out.mp4")
