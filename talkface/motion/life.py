@@ -15,16 +15,16 @@ from talkface.motion.rhythm import GRID_HZ, Rhythm, smooth
 HEAD_SCALE = 1.0
 """One knob for the size of all head motion; 1 matches VASA-1."""
 
-_LIMIT_DEG = np.array([13.5, 9.5, 9.5])
+_LIMIT_DEG = np.array([14.0, 10.0, 9.5])
 _SLOW_BAND_HZ = (0.08, 0.45)
 _FAST_BAND_HZ = (0.7, 3.6)
-_SLOW_DEG = np.array([3.0, 1.9, 2.0])
-_FAST_DEG = np.array([0.95, 0.95, 0.55])
-_NOD_DEG = np.array([1.0, 2.6, 0.8])
-_POSTURE_DEG = np.array([5.2, 3.6, 3.4])
+_SLOW_DEG = np.array([3.2, 2.4, 2.1])
+_FAST_DEG = np.array([1.05, 1.15, 0.6])
+_NOD_DEG = np.array([1.1, 3.2, 0.9])
+_POSTURE_DEG = np.array([5.6, 4.4, 3.6])
 _POSTURE_GAP_S = 0.8
 _IDLE_SHARE = 0.4
-_TARGET_STEP_DEG = 0.5
+_TARGET_STEP_DEG = 0.6
 
 
 @dataclass(frozen=True)
