@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from talkface.types import Camera, FaceFit
+from talkface.types import Camera, Crop, FaceFit
 from talkface.warp import residual_warp
 
 
@@ -35,12 +35,12 @@ class Canvas:
     interocular_px: float
 
 
-def make_canvas(fit: FaceFit, x0: float, y0: float, crop_size: float, size: int) -> Canvas:
-    """Express a fit in the pixels of a canvas that shows the square [x0, x0 + crop_size) of the portrait."""
-    scale = size / crop_size
+def make_canvas(fit: FaceFit, crop: Crop, size: int) -> Canvas:
+    """Express a fit in the pixels of a canvas that shows a square of the portrait."""
+    scale = size / crop.size
 
     def to_canvas(xy: np.ndarray) -> np.ndarray:
-        return ((xy - [x0, y0]) * scale - 0.5).astype(np.float32)
+        return ((xy - [crop.x0, crop.y0]) * scale - 0.5).astype(np.float32)
 
     centre = to_canvas(np.array([fit.camera.centre_x, fit.camera.centre_y]))
     camera = Camera(fit.camera.focal_px * scale, float(centre[0]), float(centre[1]))
@@ -60,9 +60,11 @@ def make_canvas(fit: FaceFit, x0: float, y0: float, crop_size: float, size: int)
     )
 
 
-def still_frame(image: np.ndarray, x0: float, y0: float, crop_size: float, size: int) -> np.ndarray:
+def still_frame(image: np.ndarray, crop: Crop, size: int) -> np.ndarray:
     """The portrait's crop at canvas size: what a performance without motion shows. (size, size, 3) uint8."""
-    box = (x0 + 0.5, y0 + 0.5, x0 + 0.5 + crop_size, y0 + 0.5 + crop_size)
+    left, top = max(crop.x0 + 0.5, 0), max(crop.y0 + 0.5, 0)
+    height, width = image.shape[:2]
+    box = (left, top, min(left + crop.size, width), min(top + crop.size, height))
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS, box=box))
 
 

@@ -13,7 +13,7 @@ import torch
 from scipy.interpolate import PchipInterpolator
 
 from talkface.render.fields import blur, push_pull
-from talkface.render.sampling import patch_indices, sample_plate, sample_texture, take_patch
+from talkface.render.sampling import patch_indices, sample_plate, sample_texture
 
 TABLE = 129
 OVERSAMPLE = 2
@@ -180,30 +180,26 @@ class Eye(torch.nn.Module):
         self.register_buffer("iris", torch.from_numpy(iris))
         self.register_buffer("plate_corner", torch.tensor([left, top]))
 
-    def draw(self, frame, corner, texture, places, head_flow_at, lids, gaze_deg) -> None:
+    def draw(self, frame, scene, texture, lids, gaze_deg) -> None:
         """Redraw this eye in frames (B, 3, h, w), in place.
 
         Args:
-            corner: (left, top) of the frames on the canvas.
+            scene: the geometry of these frames.
             texture: (3, 2S, 2S) the portrait.
-            places: (B, 2, h, w) which place of the portrait each pixel shows.
-            head_flow_at: function (B, 2, 1, 1) canvas positions -> displacement there.
             lids: (B, 3) blink, squint, wide of this eye, 0-1.
             gaze_deg: (B, 2) yaw and pitch relative to the portrait.
         """
         if self.is_closed:
             return
-        batch = len(frame)
-        centre = self.centre.view(1, 2, 1, 1).expand(batch, 2, 1, 1)
-        moved = (centre + head_flow_at(centre))[:, :, 0, 0].round().long()
-        left, top = moved[:, 0] - self.half_width - corner[0], moved[:, 1] - self.half_height - corner[1]
-        height, width = 2 * self.half_height, 2 * self.half_width
-        place = take_patch(places, left, top, height, width)
-        turn = self._iris_shift(gaze_deg)
-        colour = self._compose(texture, place, lids, turn)
-        rows, columns = patch_indices(frame.shape[-2:], left, top, height, width)
-        index = torch.arange(batch, device=frame.device).view(-1, 1, 1)
-        frame[index, :, rows, columns] = colour.movedim(1, -1)
+        _, centre = scene.follow(self.centre)
+        half_width, half_height = (int(np.ceil(half / scene.nearest)) for half in (self.half_width, self.half_height))
+        left = centre[:, 0].round().long() - half_width - scene.left
+        top = centre[:, 1].round().long() - half_height - scene.top
+        rows, columns = patch_indices(frame.shape[-2:], left, top, 2 * half_height, 2 * half_width)
+        batch = torch.arange(len(frame), device=frame.device).view(-1, 1, 1)
+        place = scene.places[batch, :, rows, columns].movedim(-1, 1)
+        colour = self._compose(texture, place, lids, self._iris_shift(gaze_deg))
+        frame[batch, :, rows, columns] = colour.movedim(1, -1)
 
     def _iris_shift(self, gaze_deg: torch.Tensor) -> torch.Tensor:
         """Pixels (B, 2) by which the iris moves on the picture."""

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from talkface.render.canvas import Canvas
 from talkface.render.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
-from talkface.render.sampling import patch_grid, sample_plate, sample_texture
+from talkface.render.sampling import sample_plate, sample_texture
 from talkface.render.sheet import Fields, Sheet
 from talkface.render.teeth import MouthLight, Plate, make_plates
 from talkface.types import FaceFit
@@ -40,9 +40,7 @@ class Mouth(torch.nn.Module):
         lower_plate, upper_plate = make_plates(fit, canvas, line, light)
         self.lower_plate = PlateMotion(lower_plate, canvas, pivot)
         self.upper_plate = PlateMotion(upper_plate, canvas, pivot)
-        self.half_width = int(round(0.75 * line.length)) // COARSE_PX * COARSE_PX
-        self.rise = int(round(0.5 * line.length)) // COARSE_PX * COARSE_PX
-        self.drop = int(round(1.0 * line.length)) // COARSE_PX * COARSE_PX
+        self.half_width, self.rise, self.drop = 0.75 * line.length, 0.5 * line.length, line.length
         self.length = line.length
         self.shows_inside = line.gap_px > 0
         self.register_buffer("corner", torch.from_numpy(np.asarray(line.corner, np.float32)))
@@ -52,44 +50,44 @@ class Mouth(torch.nn.Module):
         middle = line.corner + line.along * line.length / 2
         self.register_buffer("middle", torch.from_numpy(np.asarray(middle, np.float32)))
 
-    def draw(self, frame, corner, texture, head_flow_at, change, asked, spoken, speaking, rotation, shift) -> None:
+    def draw(self, frame, scene, texture, change, asked, spoken, speaking, rotation, shift) -> None:
         """Draw the mouth into frames (B, 3, h, w) in place.
 
         Args:
-            corner: (left, top) of the frames on the canvas.
+            scene: the geometry of these frames.
             texture: (3, 2S, 2S) the portrait.
-            head_flow_at: function (B, 2, 1, 1) canvas positions -> displacement there.
             change, asked, spoken: (B, K) dynamics relative to the portrait's, absolute, and those of the motion alone.
             speaking: (B, 1) how far the motion alone decides the opening of the lips.
             rotation, shift: (B, 3, 3), (B, 3) head motion.
         """
-        batch = len(change)
         correction = self.gap.corrections(change, spoken, speaking) / 2
         flow_upper = self.upper.flow(torch.cat([change, correction], 1), rotation, shift)
         flow_lower = self.lower.flow(torch.cat([change, -correction], 1), rotation, shift)
-        middle = self.middle.view(1, 2, 1, 1).expand(batch, 2, 1, 1)
-        travel = head_flow_at(middle)
-        left = (middle + travel)[:, 0, 0, 0].round().long() - self.half_width
-        top = (middle + travel)[:, 1, 0, 0].round().long() - self.rise
-        height, width = self.rise + self.drop, 2 * self.half_width
-        target = patch_grid(left, top, height // COARSE_PX, width // COARSE_PX, COARSE_PX)
-        start = target - travel
-        place_upper = self._fine(self.upper.invert(flow_upper, target, start, steps=8))
-        place_lower = self._fine(self.lower.invert(flow_lower, target, start, steps=8))
-        colour = self._compose(texture, place_upper, place_lower, left, top, asked, rotation, shift)
-        self._paste(frame, colour, left - corner[0], top - corner[1])
+        travel, middle = scene.follow(self.middle)
+        half_width, rise, drop = (
+            int(np.ceil(reach / scene.nearest / COARSE_PX)) for reach in (self.half_width, self.rise, self.drop)
+        )
+        left = middle[:, 0].round().long() - half_width * COARSE_PX
+        top = middle[:, 1].round().long() - rise * COARSE_PX
+        coarse = scene.target(_steps(left, 2 * half_width, COARSE_PX), _steps(top, rise + drop, COARSE_PX))
+        start = coarse - travel[:, :, None, None]
+        place_upper = self._fine(self.upper.invert(flow_upper, coarse, start, steps=8))
+        place_lower = self._fine(self.lower.invert(flow_lower, coarse, start, steps=8))
+        target = self._fine(coarse)
+        colour = self._compose(texture, place_upper, place_lower, target, asked, rotation, shift)
+        self._paste(frame, colour, left - scene.left, top - scene.top)
 
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
 
-    def _compose(self, texture, place_upper, place_lower, left, top, asked, rotation, shift) -> torch.Tensor:
+    def _compose(self, texture, place_upper, place_lower, target, asked, rotation, shift) -> torch.Tensor:
         show_upper = (0.5 - self._past(place_upper, 0)).clamp(0, 1)
         show_lower = (0.5 + self._past(place_lower, 1)).clamp(0, 1)
         hole = (1 - show_upper - show_lower).clamp_min(0)
         share = show_upper / (show_upper + show_lower).clamp_min(1e-4)
         upper, lower = sample_texture(texture, place_upper), sample_texture(texture, place_lower)
         lips = torch.lerp(lower, upper, share)
-        inside = self._inside(texture, hole, left, top, asked, rotation, shift)
+        inside = self._inside(texture, hole, target, asked, rotation, shift)
         return torch.lerp(lips, inside, hole)
 
     def _past(self, place: torch.Tensor, edge: int) -> torch.Tensor:
@@ -107,12 +105,11 @@ class Mouth(torch.nn.Module):
         away = (u < 0) | (u > 1)
         return torch.where(away, -9.0 if edge == 0 else 9.0, v - height)
 
-    def _inside(self, texture, hole, left, top, asked, rotation, shift) -> torch.Tensor:
+    def _inside(self, texture, hole, target, asked, rotation, shift) -> torch.Tensor:
         batch, _, height, width = hole.shape
         depth = F.avg_pool2d(hole, 7, 1, 3)
         depth = F.avg_pool2d(depth, 7, 1, 3)
         light = 0.45 + 0.55 * (depth * 1.4).clamp(0, 1)
-        target = patch_grid(left, top, height, width, 1)
         colour = self.throat.view(1, 3, 1, 1).expand(batch, 3, height, width)
         for plate in (self.lower_plate, self.upper_plate):
             layer = sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
@@ -181,6 +178,12 @@ class PlateMotion(torch.nn.Module):
         """Portrait positions (B, 2, h, w) of canvas positions if the plate only follows the head."""
         points = self.anchors.expand(len(rotation), -1, -1)
         return self._back(target, points, rotation, shift)
+
+
+def _steps(first: torch.Tensor, count: int, step: int) -> torch.Tensor:
+    """Centres (B, count) of blocks of `step` pixels that begin at `first` (B,)."""
+    offset = torch.arange(count, device=first.device) * step + (step - 1) / 2
+    return first[:, None] + offset
 
 
 def _ramp(size: int, soft: int, device: torch.device) -> torch.Tensor:

@@ -10,18 +10,65 @@ import torch
 import torch.nn.functional as F
 
 from talkface.pose import rotation
-from talkface.render.canvas import make_canvas, still_frame, texture
+from talkface.render.canvas import Canvas, make_canvas, still_frame, texture
 from talkface.render.eyes import EYES, Eye, eye_shape, sclera_colour
 from talkface.render.lips import lip_line, release_shares
 from talkface.render.mouth import Mouth
 from talkface.render.sampling import sample_texture
-from talkface.render.sheet import NECK_PIVOT_CM, Fields, Sheet, coarser, make_fields
+from talkface.render.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
 from talkface.render.teeth import mouth_light
+from talkface.render.view import View, widen
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
 
 BATCH = 8
-SHEET_CELLS_DIVISOR = 2
+
+
+class Scene:
+    """The geometry of one batch of frames: which place of the portrait every pixel shows, and how to get there.
+
+    Attributes:
+        left, top: canvas or frame position of the first pixel that is drawn.
+        places: (B, 2, h, w) canvas positions that the pixels show.
+        is_window: only the moving window of a plain view is drawn.
+        nearest: smallest head distance of the batch.
+    """
+
+    def __init__(self, renderer: Renderer, values: np.ndarray, flow: torch.Tensor) -> None:
+        self.head, self.view, self.flow = renderer.head, renderer.view, flow
+        distance = np.asarray(values, np.float64)[:, MotionSpace.index("headDistance")]
+        self.distance = torch.from_numpy(distance).float().to(flow.device)
+        self.nearest = float(distance.min())
+        self.is_window = self.view.is_plain(distance)
+        if self.is_window:
+            grid = renderer.grid.expand_as(flow)
+            self.left, self.top = renderer.window.left, renderer.window.top
+            self.places = renderer.window.enlarge(self.head.invert(flow, grid, grid - flow))
+            return
+        self.left = self.top = 0
+        size = self.view.frame_px
+        cells = size // renderer.window.cell_px
+        along = torch.from_numpy(cell_centres(size, cells)).to(flow.device)
+        target = self.target(along.expand(len(values), cells), along.expand(len(values), cells))
+        coarse = self.head.invert(flow, target, target - self.head.sample(flow, target))
+        self.places = F.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
+
+    def target(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Canvas positions (B, 2, h, w) of the frame positions x (B, w) times y (B, h)."""
+        if not self.is_window:
+            x, y = (
+                torch.stack([self.view.to_canvas(row, float(r), axis) for row, r in zip(rows, self.distance, strict=True)])
+                for axis, rows in ((0, x), (1, y))
+            )
+        x = x[:, None, :].expand(-1, y.shape[1], -1)
+        return torch.stack([x, y[:, :, None].expand_as(x)], 1)
+
+    def follow(self, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Displacement on the canvas (B, 2) of a portrait position (2,), and the frame position (B, 2) it gets."""
+        here = place.view(1, 2, 1, 1).expand(len(self.flow), 2, 1, 1)
+        travel = self.head.sample(self.flow, here)[:, :, 0, 0]
+        moved = place + travel
+        return travel, moved if self.is_window else self.view.to_frame(moved, self.distance)
 
 
 @dataclass(frozen=True)
@@ -78,16 +125,28 @@ class Renderer:
         crop: the square to draw.
         size: side of the frames in pixels.
         device: where to compute.
+        farthest: largest head distance that will be asked for; the surroundings of the crop are prepared for it.
     """
 
-    def __init__(self, image: np.ndarray, fit: FaceFit, crop: Crop, size: int = 512, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        image: np.ndarray,
+        fit: FaceFit,
+        crop: Crop,
+        size: int = 512,
+        device: str | torch.device = "cpu",
+        farthest: float = 1.0,
+    ) -> None:
         self.device = torch.device(device)
         self.size = size
-        self.still = still_frame(image, crop.x0, crop.y0, crop.size, size)
-        canvas = make_canvas(fit, crop.x0, crop.y0, crop.size, size)
+        wide = widen(crop, image.shape[:2], max(farthest, 1.0))
+        canvas_px = max(size, round(wide.size / crop.size * size / 8) * 8)
+        self.still = still_frame(image, wide, canvas_px)
+        canvas = make_canvas(fit, wide, canvas_px)
         fields = make_fields(canvas, fit.mesh)
+        self.view = _view(canvas, crop, wide, size)
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
-        whole = coarser(fields, SHEET_CELLS_DIVISOR)
+        whole = coarser(fields, FIELDS_PER_CELL)
         everything = slice(0, whole.rigidity.shape[0])
         head_basis = whole.basis.copy()
         head_basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0  # the lids move in `eyes`
@@ -101,10 +160,9 @@ class Renderer:
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares()).to(self.device)
-        self.depth_cm = float(-fit.translation[2])
-        self.cm_per_interocular = canvas.interocular_px * self.depth_cm / canvas.camera.focal_px
+        self.cm_per_interocular = canvas.interocular_px * -fit.translation[2] / canvas.camera.focal_px
         self.grid = self.head.grid.T.reshape(1, 2, *self.head.shape)
-        self.window = _moving_window(whole, size)
+        self.window = _moving_window(whole, canvas_px)
         self.backdrop = torch.from_numpy(self.still).to(self.device)
 
     def frames(self, motion: MotionSequence) -> Iterator[np.ndarray]:
@@ -121,36 +179,39 @@ class Renderer:
         kept = self.own * (1 - speaking * self.released)
         asked = motion[:, MotionSpace.dynamics] + kept
         change = asked - self.own
-        flow = self.head.flow(change, turn, shift)
-        places = self.head.invert(flow, self.grid.expand_as(flow), self.grid - flow)
-        places = self.window.enlarge(places)
-        frame = sample_texture(self.texture, places)
-
-        def head_flow_at(xy: torch.Tensor) -> torch.Tensor:
-            return self.head.sample(flow, xy)
-
-        corner = (self.window.left, self.window.top)
+        scene = Scene(self, values, self.head.flow(change, turn, shift))
+        frame = sample_texture(self.texture, scene.places)
         for eye, marks in zip(self.eyes, EYES, strict=True):
             columns = MotionSpace.columns(*(f"eye{kind}{marks.name}" for kind in ("Blink", "Squint", "Wide")))
-            gaze = motion[:, MotionSpace.gaze]
-            eye.draw(frame, corner, self.texture, places, head_flow_at, motion[:, columns].clamp(0, 1), gaze)
+            eye.draw(frame, scene, self.texture, motion[:, columns].clamp(0, 1), motion[:, MotionSpace.gaze])
         spoken = motion[:, MotionSpace.dynamics]
-        self.mouth.draw(frame, corner, self.texture, head_flow_at, change, asked, spoken, speaking, turn, shift)
-        return self._finish(frame)
+        self.mouth.draw(frame, scene, self.texture, change, asked, spoken, speaking, turn, shift)
+        return self._finish(frame, scene)
 
-    def _finish(self, frame: torch.Tensor) -> np.ndarray:
-        """Put the moving window (B, 3, h, w), 0-255, into the still portrait: (B, size, size, 3) uint8."""
+    def _finish(self, frame: torch.Tensor, scene: Scene) -> np.ndarray:
+        """To bytes, and if only the moving window was drawn, into the still portrait: (B, size, size, 3) uint8."""
+        drawn = frame.add_(0.5).to(torch.uint8).movedim(1, -1)
+        if not scene.is_window:
+            return drawn.contiguous().cpu().numpy()
         out = self.backdrop.repeat(len(frame), 1, 1, 1)
         rows, columns = self.window.slices
-        out[:, rows, columns] = frame.add_(0.5).to(torch.uint8).movedim(1, -1)
+        out[:, rows, columns] = drawn
         return out.cpu().numpy()
 
     def _head_motion(self, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Turn (B, 3, 3) and shift (B, 3) in cm of the head in camera space."""
-        yaw, pitch, roll, x, y, distance = np.asarray(values, np.float64)[:, MotionSpace.pose].T
+        yaw, pitch, roll, x, y, _ = np.asarray(values, np.float64)[:, MotionSpace.pose].T
         turn = rotation(yaw, pitch, roll)
-        shift = np.stack([x * self.cm_per_interocular, -y * self.cm_per_interocular, -self.depth_cm * (distance - 1)], 1)
+        shift = np.stack([x, -y, np.zeros_like(x)], 1) * self.cm_per_interocular
         return (torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (turn, shift))
+
+
+def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int) -> View:
+    """The view of a crop on its canvas, about the middle of the face."""
+    scale = canvas.size / wide.size
+    focus = canvas.landmarks[:468].mean(0)
+    origin = ((crop.x0 - wide.x0) * scale, (crop.y0 - wide.y0) * scale)
+    return View(size, canvas.size, (float(focus[0]), float(focus[1])), origin)
 
 
 def _skin(still: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:

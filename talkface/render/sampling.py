@@ -6,20 +6,6 @@ import torch
 import torch.nn.functional as F
 
 
-def patch_grid(left: torch.Tensor, top: torch.Tensor, height: int, width: int, step: int) -> torch.Tensor:
-    """Canvas positions (B, 2, height, width) of patches whose first pixels are at (left, top).
-
-    With step > 1 the positions are the centres of step x step blocks of pixels.
-    """
-    device = left.device
-    offset = (step - 1) / 2
-    x = torch.arange(width, device=device) * step + offset
-    y = torch.arange(height, device=device) * step + offset
-    x = (left[:, None] + x).view(-1, 1, width).expand(-1, height, width)
-    y = (top[:, None] + y).view(-1, height, 1).expand(-1, height, width)
-    return torch.stack([x, y], 1)
-
-
 def sample_texture(texture: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
     """Read the doubled portrait (C, 2S, 2S) at canvas positions (B, 2, H, W): (B, C, H, W)."""
     batch, side = len(place), texture.shape[-1]
@@ -33,13 +19,6 @@ def sample_plate(plate: torch.Tensor, texels: torch.Tensor) -> torch.Tensor:
     scale = torch.tensor([2 / (width - 1), 2 / (height - 1)], device=plate.device).view(1, 2, 1, 1)
     grid = (texels * scale - 1).movedim(1, -1)
     return F.grid_sample(plate.expand(len(texels), -1, -1, -1), grid, padding_mode="zeros", align_corners=True)
-
-
-def take_patch(maps: torch.Tensor, left: torch.Tensor, top: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Cut patches (B, C, height, width) out of maps (B, C, H, W), clamped to the border."""
-    rows, columns = patch_indices(maps.shape[-2:], left, top, height, width)
-    batch = torch.arange(len(maps), device=maps.device).view(-1, 1, 1)
-    return maps[batch, :, rows, columns].movedim(-1, 1)
 
 
 def patch_indices(size, left, top, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,7 +17,8 @@ from talkface.render.fields import blur, nearest_fill, smoothstep
 from talkface.render.raster import interpolate, rasterize, vertex_normals
 from talkface.types import FACE_PARTS, Camera, FaceMesh
 
-FIELD_CELLS = 256
+CELLS = 128  # about this many cells a side carry the head's motion
+FIELDS_PER_CELL = 2
 NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])
 GRAZING_NORMAL = 0.45
 
@@ -44,8 +45,14 @@ def cell_centres(canvas_size: int, cells: int) -> np.ndarray:
     return ((np.arange(cells) + 0.5) * canvas_size / cells - 0.5).astype(np.float32)
 
 
-def make_fields(canvas: Canvas, mesh: FaceMesh, cells: int = FIELD_CELLS) -> Fields:
+def cell_size(canvas_px: int) -> int:
+    """Side in pixels of a cell: the divisor of the canvas's side that gives CELLS or a little more of them."""
+    return max(d for d in range(1, max(1, round(canvas_px / CELLS)) + 1) if canvas_px % d == 0)
+
+
+def make_fields(canvas: Canvas, mesh: FaceMesh) -> Fields:
     """Lift the portrait to 2.5 D: rasterise the face in the portrait's pose and extend it smoothly beyond itself."""
+    cells = canvas.size // cell_size(canvas.size) * FIELDS_PER_CELL
     shell = np.isin(mesh.parts, [FACE_PARTS.index("face"), FACE_PARTS.index("head")])
     triangles = mesh.triangles[shell[mesh.triangles].all(1)]
     grid_points = canvas.points.copy()
@@ -89,6 +96,8 @@ def _extend_depth(depth: np.ndarray, on_face: np.ndarray, face_size: float) -> t
     near, distance = nearest_fill(depth, on_face)
     sigma = face_size * 0.08
     extended = near + (blur(near, sigma) - near) * np.clip(distance / (2 * sigma), 0, 1)
+    smooth = blur(extended, face_size * 0.22)
+    extended = extended + (smooth - extended) * smoothstep((distance / face_size - 0.08) / 0.3)
     extended = extended + np.clip(distance / face_size, 0, 0.5) * 5.0
     soft = blur(extended, face_size * 0.06)
     inner = np.clip(blur(on_face.astype(np.float32), face_size * 0.05) * 2 - 1, 0, 1)
@@ -103,7 +112,7 @@ def _rigidity(covered: np.ndarray, chin_y: float, face_size: float) -> np.ndarra
     _, distance = nearest_fill(np.zeros_like(y), head)
     around = 1 - (distance - face_size * 0.35) / (face_size * 0.5)
     down = 1 - (y - chin_y + face_size * 0.02) / (face_size * 0.5)
-    border = np.minimum(np.minimum(x, cells - 1 - x), y) / (cells * 0.1)
+    border = np.minimum(np.minimum(x, cells - 1 - x), np.minimum(y, 2 * (cells - 1 - y))) / (cells * 0.1)
     rigid = smoothstep(np.minimum(around, down)) * smoothstep(border)
     return blur(rigid, cells / 64) * smoothstep(border * 4)
 

@@ -1,0 +1,94 @@
+"""Head distance: which part of the canvas a frame shows, nearer or farther than the portrait.
+
+The view scales about the face. Nearer than the portrait it simply shows less of the picture. Farther it shows more, as far
+as the picture reaches; what is still missing is taken from the outer parts of the view, which are squeezed smoothly
+towards the border, so that nothing beyond the picture is ever invented.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from talkface.types import Crop
+
+CORE = 0.42  # share of the way from the face to the frame's border within which the scale is exact
+OUTER_SLOPE = 0.55
+
+
+def widen(crop: Crop, image_size: tuple[int, int], factor: float) -> Crop:
+    """The crop enlarged by at most `factor` (>= 1) about its centre, shifted and limited to stay inside the picture."""
+    height, width = image_size
+    size = min(crop.size * factor, height, width)
+    start = [
+        float(np.clip(low - (size - crop.size) / 2, -0.5, limit - 0.5 - size))
+        for low, limit in ((crop.x0, width), (crop.y0, height))
+    ]
+    return Crop(start[0], start[1], size)
+
+
+@dataclass(frozen=True)
+class View:
+    """Maps between frame pixels and canvas pixels, the same for x and y apart from their centres.
+
+    Attributes:
+        frame_px, canvas_px: sides of the frames and of the canvas.
+        focus: (2,) canvas position of the face.
+        origin: (2,) canvas position of the frame's first pixel at distance 1.
+    """
+
+    frame_px: int
+    canvas_px: int
+    focus: tuple[float, float]
+    origin: tuple[float, float]
+
+    def is_plain(self, distance: np.ndarray) -> bool:
+        """Frames at these head distances (B,) show the canvas pixel by pixel."""
+        return self.frame_px == self.canvas_px and bool(np.all(np.abs(distance - 1) < 1e-6))
+
+    def to_canvas(self, along: torch.Tensor, distance: float, axis: int) -> torch.Tensor:
+        """Canvas coordinates of frame coordinates (n,) along an axis (0 = x) at a head distance."""
+        first, last, focus, middle = self._extent(distance, axis)
+        below = _half(middle - along, middle + 0.5, focus - first, distance)
+        above = _half(along - middle, self.frame_px - 0.5 - middle, last - focus, distance)
+        return torch.where(along < middle, focus - below, focus + above)
+
+    def to_frame(self, place: torch.Tensor, distance: torch.Tensor) -> torch.Tensor:
+        """Frame positions (B, 2) of canvas positions (B, 2) near the face at head distances (B,)."""
+        middle = [[self._extent(float(r), axis)[3] for axis in (0, 1)] for r in distance]
+        middle = torch.tensor(middle, device=place.device)
+        focus = torch.tensor(self.focus, device=place.device)
+        return middle + (place - focus) / distance[:, None].to(place.device)
+
+    def _extent(self, distance: float, axis: int) -> tuple[float, float, float, float]:
+        """First and last canvas coordinate shown, the face's canvas coordinate and its frame coordinate."""
+        focus = self.focus[axis]
+        middle = focus - self.origin[axis]
+        span = min(self.frame_px * distance, self.canvas_px)
+        first = focus - (middle + 0.5) * span / self.frame_px
+        first = float(np.clip(first, -0.5, self.canvas_px - 0.5 - span))
+        if self.frame_px * distance <= self.canvas_px:  # the picture reaches: an undistorted window, shifted inside it
+            middle = (focus - first) / distance - 0.5
+        return first, first + span, focus, middle
+
+
+def _half(along: torch.Tensor, frame_reach: float, canvas_reach: float, slope: float) -> torch.Tensor:
+    """One side of the face: `slope` near it, ending exactly at the canvas's reach at the frame's border."""
+    mean = canvas_reach / frame_reach
+    t = (along / frame_reach).clamp(0, 1)
+    if slope <= mean + 1e-6:
+        return t * frame_reach * min(slope, mean)
+    core = min(CORE, 0.9 * mean / slope)
+    start, end = core * slope, mean
+    outer = min(OUTER_SLOPE, mean)
+    s = ((t - core) / (1 - core)).clamp(0, 1)
+    width = 1 - core
+    curve = (
+        start * (1 + 2 * s) * (1 - s) ** 2
+        + slope * width * s * (1 - s) ** 2
+        + end * s * s * (3 - 2 * s)
+        + outer * width * s * s * (s - 1)
+    )
+    return torch.where(t < core, t * slope, curve) * frame_reach
