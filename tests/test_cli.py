@@ -162,23 +162,11 @@ def test_an_unexpected_failure_has_no_traceback_unless_asked(render, capsys, mon
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_being_interrupted_leaves_nothing_behind(portrait, speech, tmp_path, number):
-    command = [
-        sys.executable,
-        "-m",
-        "tests.light",
-        "render",
-        portrait,
-        speech,
-        "-o",
-        tmp_path / "out.mp4",
-        "--size",
-        "128",
-    ]
+    command = [sys.executable, "-m", "tests.light", "render", str(portrait), str(speech), "--size", "128"]
+    command += ["-o", str(tmp_path / "out.mp4")]
     environment = {**os.environ, "PAUSE_S": "0.05", "TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
-    process = subprocess.Popen(
-        [str(item) for item in command], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     part = tmp_path / "out.mp4.part"
     wait_for(lambda: part.exists() and children(process.pid))
     started = children(process.pid)
@@ -187,7 +175,7 @@ def test_being_interrupted_leaves_nothing_behind(portrait, speech, tmp_path, num
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["tmp"]
-    assert not any(Path(f"/proc/{child}").exists() for child in started)
+    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in started))
 
 
 def complain(capsys, words: str) -> str:
