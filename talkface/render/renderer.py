@@ -209,9 +209,12 @@ class Renderer:
 def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int) -> View:
     """The view of a crop on its canvas, about the middle of the face."""
     scale = canvas.size / wide.size
-    focus = canvas.landmarks[:468].mean(0)
+    face = canvas.landmarks[:468]
+    focus, low, high = face.mean(0), face.min(0), face.max(0)
+    width, height = high - low
+    head = (low[0] - 0.25 * width, low[1] - 0.4 * height, high[0] + 0.25 * width, high[1] + 0.1 * height)
     origin = ((crop.x0 - wide.x0) * scale, (crop.y0 - wide.y0) * scale)
-    return View(size, canvas.size, (float(focus[0]), float(focus[1])), origin)
+    return View(size, canvas.size, (float(focus[0]), float(focus[1])), origin, tuple(map(float, head)))
 
 
 def _skin(still: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:

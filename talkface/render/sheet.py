@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from talkface.render.canvas import Canvas, unproject
 from talkface.render.fields import blur, nearest_fill, smoothstep
@@ -21,6 +23,9 @@ CELLS = 128  # about this many cells a side carry the head's motion
 FIELDS_PER_CELL = 2
 NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])
 GRAZING_NORMAL = 0.45
+NOSE_TIP, CHIN = 1, 152
+FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+             152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,23 +66,38 @@ def make_fields(canvas: Canvas, mesh: FaceMesh) -> Fields:
     normals = vertex_normals(canvas.camera_vertices, triangles)
     facing = interpolate(normals[:, 2:], triangles, triangle, weights)[..., 0]
     covered = triangle >= 0
-    on_face = covered & (facing > GRAZING_NORMAL)
+    on_face = _trusted(covered & (facing > GRAZING_NORMAL), canvas)
     depth = interpolate(grid_points[:, 2:], triangles, triangle, weights)[..., 0]
     flat = np.moveaxis(canvas.camera_dynamics, 0, 1).reshape(len(canvas.points), -1)
     basis = interpolate(flat, triangles, triangle, weights).reshape(cells, cells, -1, 3).transpose(2, 0, 1, 3)
 
     face_size = float(np.sqrt(on_face.sum()))
     basis = _extend_basis(basis, on_face, face_size)
-    depth, distance = _extend_depth(depth, on_face, face_size)
+    depth = _extend_depth(depth, on_face, face_size)
     centres = cell_centres(canvas.size, cells)
     xy = np.stack(np.meshgrid(centres, centres), -1)
-    chin_y = (canvas.landmarks[152, 1] + 0.5) * cells / canvas.size
+    chin_y = (canvas.landmarks[CHIN, 1] + 0.5) * cells / canvas.size
     return Fields(
         positions=unproject(xy, depth, canvas.camera),
         basis=basis,
         rigidity=_rigidity(covered, chin_y, face_size),
         on_face=on_face,
     )
+
+
+def _trusted(front: np.ndarray, canvas: Canvas) -> np.ndarray:
+    """Cells whose geometry is used as it is: one piece without frays, and nothing of the neck below the jaw line,
+    which would fold under a chin that comes down."""
+    cells = front.shape[0]
+    scale = cells / canvas.size
+    oval = Image.new("1", (cells, cells))
+    corners = [tuple(p) for p in ((canvas.landmarks[list(FACE_OVAL)] + 0.5) * scale).tolist()]
+    ImageDraw.Draw(oval).polygon(corners, fill=1)
+    nose_row = int((canvas.landmarks[NOSE_TIP, 1] + 0.5) * scale)
+    below = np.arange(cells)[:, None] > nose_row
+    clean = ndimage.binary_opening(front & (np.asarray(oval) | ~below), iterations=2)
+    pieces, count = ndimage.label(clean)
+    return pieces == np.bincount(pieces[clean]).argmax() if count else front
 
 
 def _extend_basis(basis: np.ndarray, on_face: np.ndarray, face_size: float) -> np.ndarray:
@@ -91,7 +111,7 @@ def _extend_basis(basis: np.ndarray, on_face: np.ndarray, face_size: float) -> n
     return np.moveaxis(extended.reshape(len(basis), 3, *on_face.shape), 1, 3).astype(np.float32)
 
 
-def _extend_depth(depth: np.ndarray, on_face: np.ndarray, face_size: float) -> tuple[np.ndarray, np.ndarray]:
+def _extend_depth(depth: np.ndarray, on_face: np.ndarray, face_size: float) -> np.ndarray:
     """Carry the depth over hair and neck, receding gently, and soften it near the silhouette so that it cannot fold."""
     near, distance = nearest_fill(depth, on_face)
     sigma = face_size * 0.08
@@ -101,7 +121,7 @@ def _extend_depth(depth: np.ndarray, on_face: np.ndarray, face_size: float) -> t
     extended = extended + np.clip(distance / face_size, 0, 0.5) * 5.0
     soft = blur(extended, face_size * 0.06)
     inner = np.clip(blur(on_face.astype(np.float32), face_size * 0.05) * 2 - 1, 0, 1)
-    return (extended * inner + soft * (1 - inner)).astype(np.float32), distance
+    return (extended * inner + soft * (1 - inner)).astype(np.float32)
 
 
 def _rigidity(covered: np.ndarray, chin_y: float, face_size: float) -> np.ndarray:

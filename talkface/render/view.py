@@ -14,8 +14,7 @@ import torch
 
 from talkface.types import Crop
 
-CORE = 0.42  # share of the way from the face to the frame's border within which the scale is exact
-OUTER_SLOPE = 0.55
+KNEE = 0.05
 
 
 def widen(crop: Crop, image_size: tuple[int, int], factor: float) -> Crop:
@@ -37,12 +36,14 @@ class View:
         frame_px, canvas_px: sides of the frames and of the canvas.
         focus: (2,) canvas position of the face.
         origin: (2,) canvas position of the frame's first pixel at distance 1.
+        head: canvas left, top, right, bottom of the head with its hair, which keeps its shape at every distance.
     """
 
     frame_px: int
     canvas_px: int
     focus: tuple[float, float]
     origin: tuple[float, float]
+    head: tuple[float, float, float, float]
 
     def is_plain(self, distance: np.ndarray) -> bool:
         """Frames at these head distances (B,) show the canvas pixel by pixel."""
@@ -51,8 +52,9 @@ class View:
     def to_canvas(self, along: torch.Tensor, distance: float, axis: int) -> torch.Tensor:
         """Canvas coordinates of frame coordinates (n,) along an axis (0 = x) at a head distance."""
         first, last, focus, middle = self._extent(distance, axis)
-        below = _half(middle - along, middle + 0.5, focus - first, distance)
-        above = _half(along - middle, self.frame_px - 0.5 - middle, last - focus, distance)
+        before, after = focus - self.head[axis], self.head[axis + 2] - focus
+        below = _half(middle - along, middle + 0.5, focus - first, before, distance)
+        above = _half(along - middle, self.frame_px - 0.5 - middle, last - focus, after, distance)
         return torch.where(along < middle, focus - below, focus + above)
 
     def to_frame(self, place: torch.Tensor, distance: torch.Tensor) -> torch.Tensor:
@@ -74,21 +76,14 @@ class View:
         return first, first + span, focus, middle
 
 
-def _half(along: torch.Tensor, frame_reach: float, canvas_reach: float, slope: float) -> torch.Tensor:
-    """One side of the face: `slope` near it, ending exactly at the canvas's reach at the frame's border."""
-    mean = canvas_reach / frame_reach
-    t = (along / frame_reach).clamp(0, 1)
-    if slope <= mean + 1e-6:
-        return t * frame_reach * min(slope, mean)
-    core = min(CORE, 0.9 * mean / slope)
-    start, end = core * slope, mean
-    outer = min(OUTER_SLOPE, mean)
-    s = ((t - core) / (1 - core)).clamp(0, 1)
-    width = 1 - core
-    curve = (
-        start * (1 + 2 * s) * (1 - s) ** 2
-        + slope * width * s * (1 - s) ** 2
-        + end * s * s * (3 - 2 * s)
-        + outer * width * s * s * (s - 1)
-    )
-    return torch.where(t < core, t * slope, curve) * frame_reach
+def _half(along: torch.Tensor, frame_reach: float, canvas_reach: float, core: float, slope: float) -> torch.Tensor:
+    """One side of the face: `slope` as far as the `core` reaches on the canvas, then a softened knee and a straight line
+    that ends exactly at the canvas's reach at the frame's border."""
+    if slope * frame_reach <= canvas_reach:
+        return along * slope
+    knee = min(core, 0.97 * canvas_reach) / slope
+    rest = (canvas_reach - knee * slope) / (frame_reach - knee)
+    soft = KNEE * frame_reach
+    past = along - knee
+    ramp = torch.where(past.abs() < soft, (past + soft) ** 2 / (4 * soft), past.clamp_min(0))
+    return along * slope - (slope - rest) * ramp
