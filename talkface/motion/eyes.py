@@ -92,11 +92,16 @@ def blinks(rhythm: Rhythm, fixed: Fixations, seed: int, style: Style) -> list[Bl
         lured, pick = rng.random() < 0.6, rng.random()
         shut_s = float(near[int(pick * len(near))]) + 0.02 if lured and len(near) else wanted_s
         shut_s = max(shut_s, found[-1].shut_s + 0.5) if found else max(shut_s, 0.45)
-        shape = (rng.uniform(0.075, 0.1), rng.uniform(0.13, 0.19), rng.uniform(-0.012, 0.012))
+        shape = (rng.uniform(0.085, 0.11), rng.uniform(0.13, 0.19), rng.uniform(-0.012, 0.012))
         if shut_s < rhythm.duration_s - 0.2:
             found.append(Blink(shut_s, *shape))
         wanted_s = max(wanted_s, shut_s) + mean_s * (0.35 + rng.gamma(3.0, 0.65 / 3.0))
     return found
+
+
+def _half_wave(x: np.ndarray) -> np.ndarray:
+    """From 0 to 1 over x in 0-1 along half a cosine: gentler than `ease`, as a lid is between two frames."""
+    return 0.5 - 0.5 * np.cos(np.pi * np.clip(x, 0.0, 1.0))
 
 
 def lid_curve(events: list[Blink], times_s: np.ndarray) -> np.ndarray:
@@ -107,7 +112,7 @@ def lid_curve(events: list[Blink], times_s: np.ndarray) -> np.ndarray:
         last = int(np.searchsorted(times_s, blink.shut_s + _SHUT_S + blink.opening_s + 0.02))
         for side, lag_s in ((0, 0.0), (1, blink.lag_s)):
             from_shut_s = times_s[first:last] - blink.shut_s - lag_s
-            closing = ease(1 + from_shut_s / blink.closing_s)
-            opening = 1 - ease((from_shut_s - _SHUT_S) / blink.opening_s) ** 0.8
+            closing = _half_wave(1 + from_shut_s / blink.closing_s)
+            opening = 1 - _half_wave((from_shut_s - _SHUT_S) / blink.opening_s) ** 0.9
             lids[first:last, side] = np.maximum(lids[first:last, side], np.minimum(closing, opening))
     return lids
