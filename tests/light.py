@@ -19,10 +19,11 @@ def lighten(setattr_: Callable[[object, str, object], None] = setattr, pause_s: 
         return frame_count
 
     def draw(analysis: object, motion: int, options: SimpleNamespace, device: object) -> Iterator[np.ndarray]:
-        ramp = np.arange(options.size, dtype=np.uint8)
+        ramp = np.arange(options.size)
         for number in range(motion):
             time.sleep(pause_s)
-            yield np.broadcast_to((ramp + number)[None, :, None], (options.size, options.size, 3))
+            row = ((ramp + number) % 256).astype(np.uint8)
+            yield np.broadcast_to(row[None, :, None], (options.size, options.size, 3))
 
     setattr_(pipeline, "analyse", lambda *_: SimpleNamespace(warnings=("The light is made of paper.",), report={}))
     setattr_(pipeline, "pick_device", lambda _: "cpu")
