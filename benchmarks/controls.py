@@ -130,14 +130,12 @@ def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, sec
     from talkface.analysis import analyse
     from talkface.media.audio import open_speech
     from talkface.media.image import read_portrait
-    from talkface.motion.perform import perform
     from talkface.options import RenderOptions
-    from talkface.pipeline import controls_of, draw
-    from talkface.speech.encoder import SpeechEncoder
+    from talkface.pipeline import draw, listen, move
 
     device = torch.device("cpu")
     with open_speech(speech) as voice:
-        features = SpeechEncoder.load(device).encode(voice)
+        features = listen(voice, device)
         frames = min(round(voice.duration_s * FPS), round(seconds * FPS))
     for portrait in portraits:
         analysis = None
@@ -147,7 +145,7 @@ def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, sec
                 continue
             options = RenderOptions(size=size, fps=Fraction(FPS), **choice)
             analysis = analysis or analyse(read_portrait(portrait), options, device)
-            motion = perform(features, controls_of(options), FPS, frames, seed)
+            motion = move(features, options, frames, seed)
             write_video(draw(analysis, motion, options, device), video, size)
             print(video, file=sys.stderr, flush=True)
     return bilabial_frames(features, frames)

@@ -159,16 +159,12 @@ def _posture(rhythm: Rhythm, rng: np.random.Generator, style: Style) -> np.ndarr
 
 
 def head_shift(angles_deg: np.ndarray, rhythm: Rhythm, seed: int) -> np.ndarray:
-    """Shift of the head (N, 3): x and y in inter-ocular distances, and the ratio of its distance less 1.
-
-    It leans the way it turns and tilts, comes closer on stressed words, and breathes.
-    """
+    """Shift of the head (N, 2), x and y in inter-ocular distances: it leans the way it turns and tilts, and breathes."""
     rng = stream(seed, "shift")
     samples = len(angles_deg)
     drive = (_IDLE_SHARE + (1 - _IDLE_SHARE) * rhythm.activity)[:, None]
-    sway = np.stack([band_noise(rng, samples, 0.1, 0.5) for _ in range(3)], 1) * np.array([0.012, 0.008, 0.006])
-    lean = np.stack([angles_deg[:, 0] * 0.0030 + angles_deg[:, 2] * 0.0022, -angles_deg[:, 1] * 0.002,
-                     angles_deg[:, 1] * 0.0006], 1)  # fmt: skip
+    sway = np.stack([band_noise(rng, samples, 0.1, 0.5) for _ in range(2)], 1) * np.array([0.012, 0.008])
+    lean = np.stack([angles_deg[:, 0] * 0.0030 + angles_deg[:, 2] * 0.0022, -angles_deg[:, 1] * 0.002], 1)
     shift = _from_rest(sway * drive * HEAD_SCALE, rhythm.times_s) + lean
     shift[:, 1] -= 0.005 * breathing(rhythm, seed)
     return shift

@@ -78,10 +78,8 @@ def _add_life(
     shift = life.head_shift(angles, rhythm, seed)
     angles[:, 1] += 0.2 * life.breathing(rhythm, seed)
     turn = _soft_limit(amplitude * _read(angles, rhythm, times_s), _LARGEST_TURN_DEG)
-    move = amplitude * _read(shift, rhythm, times_s)
     values[:, MotionSpace.columns("headYaw", "headPitch", "headRoll")] += turn
-    values[:, MotionSpace.columns("headX", "headY")] += move[:, :2]
-    values[:, MotionSpace.index("headDistance")] *= 1 + move[:, 2]
+    values[:, MotionSpace.columns("headX", "headY")] += amplitude * _read(shift, rhythm, times_s)
     fixed = eyes.fixations(rhythm, seed)
     rest = np.outer(life.ease(times_s / 0.8), [0.0, style.gaze_pitch_deg])
     gaze = amplitude * (eyes.gaze_curve(fixed, times_s, seed) + rest) - _STEADY_EYES * turn[:, :2]
