@@ -18,7 +18,9 @@ import numpy as np
 
 def rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
     """Rotation matrix (..., 3, 3) float64 of a head pose; the angles may be arrays of one shape (...)."""
-    yaw, pitch, roll = np.broadcast_arrays(*(np.radians(angle, dtype=np.float64) for angle in (yaw_deg, pitch_deg, roll_deg)))
+    yaw, pitch, roll = np.broadcast_arrays(
+        *(np.radians(angle, dtype=np.float64) for angle in (yaw_deg, pitch_deg, roll_deg))
+    )
     return _about_z(-roll) @ _about_y(yaw) @ _about_x(-pitch)
 
 

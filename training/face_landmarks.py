@@ -21,7 +21,6 @@ from talkface.face.solver import project
 from talkface.types import FACE_PARTS
 
 FACES = {"generated": 260, "official": 160, "portraits": 80, "congress": 60}
-ROUNDS = 8
 MAX_SLIDE_CM = 0.25
 NEAR_TRIANGLES = 40
 MULTI_PIE_MARKS = (
@@ -65,21 +64,29 @@ def average_shape(faces: list[np.ndarray]) -> np.ndarray:
     mean = shapes[0]
     for _ in range(3):
         mean = np.mean([_aligned(shape, mean) for shape in shapes], axis=0)
-    return (mean + _mirrored(mean)) / 2
+    return mean
 
 
-def _mirrored(shape: np.ndarray) -> np.ndarray:
-    """The shape aligned with its own mirror image, landmarks swapped by nearest neighbour."""
+def mirror_permutation(shape: np.ndarray) -> np.ndarray:
+    """(468,) the landmark on the other side of the face for each landmark, from their average shape (468, 3)."""
+    rows = (marks_of.OVAL[1:], marks_of.LIP_INNER_UPPER, marks_of.LIP_OUTER_LOWER)
+    pairs = [(row, row[::-1]) for row in rows]
+    pairs += [(marks_of.RIGHT_LID_UPPER, marks_of.LEFT_LID_UPPER[::-1])]
+    pairs += [(marks_of.LEFT_LID_UPPER, marks_of.RIGHT_LID_UPPER[::-1])]
+    own, other = (list(sum(column, ())) for column in zip(*pairs, strict=True))
     flipped = shape * [-1.0, 1.0, 1.0]
-    flipped = _aligned_to_nearest(flipped, shape)
-    return flipped[cKDTree(flipped).query(shape)[1]]
+    flipped = _align_by(flipped, flipped[own], shape[other])
+    partner = cKDTree(flipped).query(shape)[1]
+    if (partner[partner] != np.arange(len(shape))).any():
+        raise ValueError("the average face is not symmetric enough to pair its landmarks")
+    return partner
 
 
-def _aligned_to_nearest(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    for _ in range(20):
-        partner = fixed[cKDTree(fixed).query(moving)[1]]
-        moving = _aligned(moving, partner)
-    return moving
+def mirrored(face: np.ndarray, partner: np.ndarray) -> np.ndarray:
+    """The landmarks (478, 3) of the picture's mirror image (irises are left where they are)."""
+    flipped = face * [-1.0, 1.0, 1.0]
+    flipped[: len(partner)] = flipped[partner]
+    return flipped
 
 
 def _aligned(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
@@ -103,7 +110,9 @@ class Skin:
     def drop(self, points: np.ndarray) -> tuple[Correspondence, np.ndarray]:
         """The nearest skin to points (K, 3), and its normals (K, 3)."""
         _, near = self.tree.query(points, NEAR_TRIANGLES)
-        weights = np.stack([_nearest_in_triangles(p, self.vertices[self.triangles[n]]) for p, n in zip(points, near, strict=True)])
+        weights = np.stack(
+            [_nearest_in_triangles(p, self.vertices[self.triangles[n]]) for p, n in zip(points, near, strict=True)]
+        )
         places = (self.vertices[self.triangles[near]] * weights[..., None]).sum(-2)
         best = np.linalg.norm(places - points[:, None], axis=-1).argmin(1)
         row = np.arange(len(points))
@@ -146,9 +155,10 @@ class Rail:
         self.place = np.linspace(0.0, 1.0, len(marks)) * self.length[-1]
 
     def start_near(self, guesses: np.ndarray) -> None:
-        """Put the inner landmarks at the vertices nearest to guesses (len(marks), 3), in order."""
-        nearest = cKDTree(self.points).query(guesses)[1]
-        self.place[1:-1] = self.length[nearest[1:-1]]
+        """Put the inner landmarks where the edge is nearest to guesses (len(marks), 3), in order."""
+        fine = np.linspace(0.0, self.length[-1], 1000)
+        points = np.stack([np.interp(fine, self.length, self.points[:, k]) for k in range(3)], axis=1)
+        self.place[1:-1] = fine[cKDTree(points).query(guesses)[1]][1:-1]
         self._keep_order()
 
     def slide(self, wanted: np.ndarray) -> None:
@@ -181,26 +191,42 @@ class Rail:
             target.weights[mark] = (1 - share, share, 0.0)
 
 
-def find_correspondence(head, mean, identity, dynamics, source_of: np.ndarray, folder: Path, log=print) -> Correspondence:
-    """Landmark places on the compact `head` (training.face_model.Head) whose vertices came from the source's `source_of`."""
-    faces = load_faces(folder)
-    inner = _behind_lips(head, mean)
-    skin = Skin(mean, head.triangles, head.parts, inner)
-    guess = _first_guess(average_shape(faces[: FACES["generated"]]), mean, source_of)
-    places, normals = skin.drop(guess)
-    rails = _rails(head, mean)
-    for rail in rails:
+def first_places(head, mean: np.ndarray, source_of: np.ndarray, faces: list[np.ndarray]) -> Correspondence:
+    """A rough start for `refine`: `head` is a compact training.face_model.Head whose vertices came from the source's
+    `source_of`; `faces` are seen from the front."""
+    shape = average_shape(faces)
+    guess = _first_guess(shape, mean, source_of)
+    partner = mirror_permutation(shape)
+    guess = (guess + guess[partner] * [-1.0, 1.0, 1.0]) / 2
+    places, _ = _skin(head, mean).drop(guess)
+    for rail in _rails(head, mean):
         rail.start_near(guess[list(rail.marks)])
         rail.write(places)
-    for turn in range(ROUNDS):
-        wanted, error = _best_slides(places, normals, (mean, identity, dynamics), faces)
+    return places
+
+
+def refine(head, shapes, places: Correspondence, faces: list[np.ndarray], rounds: int, log=print) -> Correspondence:
+    """Let the landmarks slide to where they explain `faces` best; `shapes` are mean, identity and dynamics."""
+    mean = shapes[0]
+    skin, rails = _skin(head, mean), _rails(head, mean)
+    partner = mirror_permutation(average_shape(faces[: FACES["generated"]]))
+    for rail in rails:
+        rail.start_near(places.of(mean)[list(rail.marks)])
+    _, normals = skin.drop(places.of(mean))
+    for turn in range(rounds):
+        wanted, error = _best_slides(places, normals, shapes, faces)
         log(f"round {turn}: {error:.4f} of the inter-ocular distance (rms, weighted)")
+        wanted = (wanted + wanted[partner] * [-1.0, 1.0, 1.0]) / 2
         moved = places.of(mean) + wanted
         places, normals = skin.drop(moved)
         for rail in rails:
             rail.slide(wanted[list(rail.marks)])
             rail.write(places)
     return places
+
+
+def _skin(head, mean: np.ndarray) -> Skin:
+    return Skin(mean, head.triangles, head.parts, _behind_lips(head, mean))
 
 
 def _behind_lips(head, mean: np.ndarray) -> np.ndarray:

@@ -20,7 +20,8 @@ from scipy.spatial import cKDTree
 
 from talkface.space import DYNAMICS_AXES
 from talkface.types import FACE_PARTS
-from training.face_landmarks import find_correspondence
+from training.face_landmarks import FACES, first_places, load_faces, refine
+from training.face_population import learn_population, place_eyes
 from training.face_topology import decimate, edge_loop, edge_path, quad_edges
 
 SAMPLES = 4000
@@ -113,14 +114,14 @@ def lip_edges(edges: dict, vertices: np.ndarray, jaw_open: np.ndarray) -> tuple[
 
 def close_lips(head: Head) -> None:
     """Move the lips, at rest, in every identity and for mouthClose, so that their inner edges meet. In place."""
-    blend = _LipBlend(head)
+    blend = LipBlend(head)
     head.vertices = head.vertices + blend.closing(head.vertices, head.vertices)
     head.identity = np.stack([mode + blend.closing(mode, head.vertices) for mode in head.identity])
     shut = head.expressions["jawOpen"] + head.expressions["mouthClose"]
     head.expressions["mouthClose"] = head.expressions["mouthClose"] + blend.closing(shut, head.vertices)
 
 
-class _LipBlend:
+class LipBlend:
     """Spreads a correction of the lip edges over the lips, fading with the distance from the edge."""
 
     def __init__(self, head: Head) -> None:
@@ -153,8 +154,7 @@ class _LipBlend:
             met = np.stack([np.interp(self.fraction[i], self.fraction[1 - i], other[:, k]) for k in range(3)], axis=1)
             half = (met - own) / 2
             result += half[nearest] * weight[:, None]
-        corners = [LIP_CORNERS[0], LIP_CORNERS[1]]
-        result[corners] = 0.0
+        result[[self.upper[0], self.upper[-1]]] = 0.0
         return result
 
 
@@ -273,7 +273,13 @@ def build(folder: Path, log=print) -> dict[str, np.ndarray]:
     shift, identity, share = learn_identity(small.identity, small.parts)
     log(f"{IDENTITIES} identity components keep {share:.4f} of the variance")
     mean, dynamics = small.vertices + shift, named_dynamics(small)
-    places = find_correspondence(small, mean, identity, dynamics, source_of, folder, log)
+    faces = load_faces(folder)
+    places = first_places(small, mean, source_of, faces[: FACES["generated"]])
+    places = refine(small, (mean, identity, dynamics), places, faces[::4], 6, log)
+    mean, identity = learn_population(small, (mean, identity, dynamics), places, folder, LipBlend(small), log)
+    places = refine(small, (mean, identity, dynamics), places, faces, 3, log)
+    balls = eyeballs(mean, identity, small.parts)
+    balls["eye_centres"] += place_eyes((mean, identity, dynamics), places, balls, faces, log)
     return {
         "mean": mean,
         "identity": identity,
@@ -284,7 +290,7 @@ def build(folder: Path, log=print) -> dict[str, np.ndarray]:
         "lower_lip": small.lower_lip,
         "landmark_vertices": places.vertices,
         "landmark_weights": places.weights,
-        **eyeballs(mean, identity, small.parts),
+        **balls,
     }
 
 

@@ -15,9 +15,7 @@ import numpy as np
 MIN_NORMAL_AGREEMENT = 0.6
 
 
-def decimate(
-    vertices: np.ndarray, triangles: np.ndarray, wanted_cm: np.ndarray, protected: set[int]
-) -> np.ndarray:
+def decimate(vertices: np.ndarray, triangles: np.ndarray, wanted_cm: np.ndarray, protected: set[int]) -> np.ndarray:
     """Triangles (F', 3) over a subset of `vertices` (V, 3) with edges of about `wanted_cm` (V,); `protected` ones stay."""
     surface = _Surface(vertices, triangles)
     heap = []
@@ -130,9 +128,7 @@ def edge_loop(edges: dict[tuple[int, int], set[int]], start: int, second: int) -
     return loop[:-1]
 
 
-def edge_path(
-    edges: dict[tuple[int, int], set[int]], vertices: np.ndarray, stops: list[int]
-) -> list[int]:
+def edge_path(edges: dict[tuple[int, int], set[int]], vertices: np.ndarray, stops: list[int]) -> list[int]:
     """Shortest path along quad edges through the vertices `stops`, in their order."""
     joined = defaultdict(list)
     for a, b in edges:

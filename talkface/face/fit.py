@@ -22,7 +22,13 @@ CAMERA_DISTANCE_CM = 80.0
 CAMERA_DISTANCE_SPREAD = 0.3
 NOISE = 0.035  # of the inter-ocular distance, for a landmark of weight 1 (neighbours err together)
 DEPTH_WEIGHT = 0.05
-REGION_WEIGHTS = ((marks_of.OVAL, 0.15), (marks_of.NOSE, 1.5), (marks_of.BROWS, 2.0), (marks_of.LIDS, 4.0), (marks_of.LIPS, 4.0))
+REGION_WEIGHTS = (
+    (marks_of.OVAL, 0.15),
+    (marks_of.NOSE, 1.5),
+    (marks_of.BROWS, 2.0),
+    (marks_of.LIDS, 4.0),
+    (marks_of.LIPS, 4.0),
+)
 # How far the residual warp may miss a landmark (see `warp.fit_warp`): the outline slides along the cheek when a head turns.
 SOFTNESS = ((range(marks_of.SURFACE_COUNT), 0.03), (marks_of.OVAL, 0.5), (marks_of.LIDS, 1e-3), (marks_of.LIPS, 1e-3))
 MAX_GAZE_DEG = 40.0
@@ -31,9 +37,15 @@ USUAL_SPREAD = 0.3
 SPREADS = {
     "jawOpen": 0.6, "mouthSmileLeft": 0.6, "mouthSmileRight": 0.6, "eyeBlinkLeft": 0.6, "eyeBlinkRight": 0.6,
     "mouthPucker": 0.4, "mouthFunnel": 0.3, "mouthClose": 0.1, "jawForward": 0.1, "jawLeft": 0.15, "jawRight": 0.15,
-    "mouthLeft": 0.15, "mouthRight": 0.15, "cheekPuff": 0.1, "tongueOut": 1e-3,
+    "mouthLeft": 0.2, "mouthRight": 0.2, "cheekPuff": 0.1, "tongueOut": 1e-3,
 }  # fmt: skip
-SPARSITY = 1.0
+SPARSITY = 0.7  # linear cost of an activation, in units of 1 / spread
+SYMMETRY_SPREAD = 0.15  # usual difference between the left and the right of a pair
+EXCLUSION = 0.9  # how strongly these avoid each other, 0-1
+EXCLUSIVE = (("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"), ("jawOpen", "mouthClose"),
+             *((a + side, b + side) for side in ("Left", "Right") for a, b in (
+                 ("mouthSmile", "mouthFrown"), ("eyeBlink", "eyeWide"), ("browDown", "browOuterUp"),
+                 ("mouthStretch", "mouthPress"))))  # fmt: skip
 
 
 def fit_face(landmarks: np.ndarray, image_size: tuple[int, int], model: FaceModel | None = None) -> FaceFit:
@@ -141,14 +153,30 @@ def expectation(identities: int) -> Prior:
     """What is expected of `identities` identity coefficients and of the dynamics."""
     spread = np.array([SPREADS.get(axis, USUAL_SPREAD) for axis in DYNAMICS_AXES])
     moves = len(spread)
+    precision = np.eye(identities + moves)
+    precision[identities:, identities:] = _dynamics_precision(spread)
     return Prior(
-        spread=np.concatenate([np.ones(identities), spread]),
-        sparsity=np.concatenate([np.zeros(identities), SPARSITY * (0.3 / spread)]),
+        precision=precision,
+        sparsity=np.concatenate([np.zeros(identities), SPARSITY / spread]),
         lower=np.concatenate([np.full(identities, -3.5), np.zeros(moves)]),
         upper=np.concatenate([np.full(identities, 3.5), np.ones(moves)]),
         distance_cm=CAMERA_DISTANCE_CM,
         distance_spread=CAMERA_DISTANCE_SPREAD,
     )
+
+
+def _dynamics_precision(spread: np.ndarray) -> np.ndarray:
+    """(K, K): each axis has its spread, left and right go together, opposites exclude each other."""
+    precision = np.diag(spread**-2.0)
+    for a, b in EXCLUSIVE:
+        i, j = DYNAMICS_AXES.index(a), DYNAMICS_AXES.index(b)
+        precision[[i, j], [j, i]] = EXCLUSION * np.sqrt(precision[i, i] * precision[j, j])
+    for i, axis in enumerate(DYNAMICS_AXES):
+        if axis.endswith("Left") and axis not in ("mouthLeft", "jawLeft"):
+            j = DYNAMICS_AXES.index(axis[:-4] + "Right")
+            precision[[i, j], [i, j]] += SYMMETRY_SPREAD**-2.0
+            precision[[i, j], [j, i]] -= SYMMETRY_SPREAD**-2.0
+    return precision
 
 
 def camera_centre(points: np.ndarray) -> np.ndarray:
@@ -164,4 +192,3 @@ def fit_model(basis: tuple[np.ndarray, np.ndarray, np.ndarray], points: np.ndarr
     prior = expectation(len(identity))
     start = initial_state(mean, observation, prior)
     return solve(mean, np.concatenate([identity, dynamics]), observation, prior, start)
-

@@ -8,8 +8,8 @@ from talkface import landmarks as marks_of
 from talkface.errors import InputError
 from talkface.types import Crop
 
-FACE_SHARE = 0.45  # of the crop's height, when the picture leaves room
-HEADROOM = 0.24  # of the crop, above the forehead's highest landmark
+FACE_SHARE = 0.43  # of the crop's height, when the picture leaves room
+HEADROOM = 0.27  # of the crop, above the forehead's highest landmark
 KEEP_WHOLE_SHARE = 0.33  # a picture with a face at least this large is a head shot already
 FOREHEAD, CHIN = 10, 152
 _HEIGHT_PER_WIDTH = 1.2

@@ -57,7 +57,8 @@ class FaceModel:
         axes = tuple(config.get("dynamics_axes", ()))
         if axes != DYNAMICS_AXES:
             raise EnvironmentFailure(
-                f"The face model's {len(axes)} dynamics axes are not this version's {len(DYNAMICS_AXES)}.", weights.REINSTALL
+                f"The face model's {len(axes)} dynamics axes are not this version's {len(DYNAMICS_AXES)}.",
+                weights.REINSTALL,
             )
         return FaceModel(**{name: tensor.numpy() for name, tensor in tensors.items()})
 

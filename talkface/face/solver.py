@@ -2,9 +2,11 @@
 
 Unknowns, in this order: rotation (3, a rotation vector on top of the current rotation), translation (3), logarithm of the
 camera's distance prior (1), then the coefficients. Gauss-Newton with Levenberg damping; each step is a quadratic
-problem with bounds, so that dynamics stay within 0-1 and, with a linear cost, most of them at exactly 0.
+problem with bounds, so that dynamics stay within 0-1 and, with a linear cost, most of them at exactly 0:
 
-    minimise  sum w_k (|p_k - m_k| / s)^2 + depth term + sum ((c_j - centre_j) / spread_j)^2 + 2 sum sparsity_j c_j
+    minimise  sum w_k (|p_k - m_k| / s)^2 + depth term + distance term + c.Q.c + 2 q.c
+
+with Q the prior's precision and q its sparsity.
 """
 
 from __future__ import annotations
@@ -41,12 +43,12 @@ class Prior:
     """What is expected of the coefficients (P,) and of the camera's distance.
 
     Attributes:
-        spread: standard deviation of each coefficient. sparsity: linear cost of each.
+        precision: (P, P) quadratic cost, positive definite. sparsity: (P,) linear cost.
         lower, upper: bounds of each.
         distance_cm, distance_spread: usual distance of the camera and the standard deviation of its logarithm.
     """
 
-    spread: np.ndarray
+    precision: np.ndarray
     sparsity: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
@@ -82,7 +84,7 @@ def initial_state(mean: np.ndarray, observation: Observation, prior: Prior) -> S
     px_per_cm = (singular * sign).sum() / (share @ (model**2).sum(1))
     focal_px = px_per_cm * prior.distance_cm
     head = np.array([*(seen_centre[:2] / px_per_cm), -prior.distance_cm])
-    return State(rotation, head - rotation @ model_centre, focal_px, np.zeros(len(prior.spread)))
+    return State(rotation, head - rotation @ model_centre, focal_px, np.zeros(len(prior.sparsity)))
 
 
 def solve(
@@ -152,9 +154,7 @@ def _cost(mean, basis, observation, prior, state) -> float:
     points, depths, _, _ = _residuals(mean, basis, observation, prior, state)
     c = state.coefficients
     distance = np.log(-state.translation[2] / prior.distance_cm) / prior.distance_spread
-    return float(
-        (points**2).sum() + (depths**2).sum() + ((c / prior.spread) ** 2).sum() + 2 * prior.sparsity @ c + distance**2
-    )
+    return float((points**2).sum() + (depths**2).sum() + c @ prior.precision @ c + 2 * prior.sparsity @ c + distance**2)
 
 
 def _normal_equations(mean, basis, observation, prior, state):
@@ -183,9 +183,8 @@ def _normal_equations(mean, basis, observation, prior, state):
     rows = np.concatenate([jacobian.reshape(len(moves), -1), deep], axis=1)
     residual = np.concatenate([points.ravel(), depths])
     hessian, gradient = rows @ rows.T, rows @ residual
-    index = np.arange(POSE_UNKNOWNS, len(moves))
-    hessian[index, index] += prior.spread**-2.0
-    gradient[index] += state.coefficients / prior.spread**2 + prior.sparsity
+    hessian[POSE_UNKNOWNS:, POSE_UNKNOWNS:] += prior.precision
+    gradient[POSE_UNKNOWNS:] += prior.precision @ state.coefficients + prior.sparsity
     slope = 1.0 / (state.translation[2] * prior.distance_spread)
     hessian[5, 5] += slope**2
     gradient[5] += slope * np.log(-state.translation[2] / prior.distance_cm) / prior.distance_spread
