@@ -1,6 +1,7 @@
 """MediaPipe Face Mesh's 478 landmarks by name: which index lies where. Left and right are the subject's.
 
-Rows of points run from the image's left to its right unless said otherwise; closed rings do not repeat their first point.
+Rows of points run from the image's left to its right unless said otherwise; closed rings do not repeat their first
+point.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Head rotation between degrees and matrices: the only place where radians appear.
 
-Axes, shared with `types.Camera` and the face model: x to the image's right (the subject's left), y up, z towards the viewer.
+Axes, shared with `types.Camera` and the face model: x to the image's right (the subject's left), y up, z towards the
+viewer.
 
 - +yaw turns the nose to the image's right,
 - +pitch lifts the chin,
 - +roll turns the head clockwise in the image.
 
-Composition: R = Rz(-roll) @ Ry(yaw) @ Rx(-pitch) with the usual right-handed rotations about the axes, applied to column
-vectors: a head at rest is pitched first, then turned, then rolled in the image plane. The nose of a head with pose
-(yaw, pitch, 0) points to (sin yaw cos pitch, sin pitch, cos yaw cos pitch).
+Composition: R = Rz(-roll) @ Ry(yaw) @ Rx(-pitch) with the usual right-handed rotations about the axes, applied to
+column vectors: a head at rest is pitched first, then turned, then rolled in the image plane. The nose of a head with
+pose (yaw, pitch, 0) points to (sin yaw cos pitch, sin pitch, cos yaw cos pitch).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def angles(matrix: np.ndarray) -> tuple[float, float, float]:
 
 
 def direction(yaw_deg: float, pitch_deg: float) -> np.ndarray:
-    """Unit vector (..., 3) that looks yaw degrees to the image's right and pitch degrees up; zero looks at the viewer."""
+    """Unit vector (..., 3) that looks yaw degrees to the image's right and pitch degrees up; zero looks at the
+    viewer."""
     return rotation(yaw_deg, pitch_deg, 0.0)[..., :, 2]
 
 
@@ -45,7 +47,8 @@ def direction_angles(vector: np.ndarray) -> tuple[float, float]:
 
 
 def small_rotation(vector_rad: np.ndarray) -> np.ndarray:
-    """Rotation matrix (3, 3) of a rotation vector (3,) in radians (Rodrigues), for solvers that step on the rotation."""
+    """Rotation matrix (3, 3) of a rotation vector (3,) in radians (Rodrigues), for solvers that step on the
+    rotation."""
     angle = float(np.linalg.norm(vector_rad))
     x, y, z = np.asarray(vector_rad, np.float64)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])

@@ -1,7 +1,7 @@
 """A smooth warp of the picture plane given by control points, used to take up what a face model cannot explain.
 
-The displacement is a sum of Wendland's C2 bumps, one per control point: smooth, exactly zero beyond `reach`, and with the
-control points' own displacements reproduced. Coordinates are pixels, x right and y down.
+The displacement is a sum of Wendland's C2 bumps, one per control point: smooth, exactly zero beyond `reach`, and with
+the control points' own displacements reproduced. Coordinates are pixels, x right and y down.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Warp:
 
 
 def fit_warp(source: np.ndarray, target: np.ndarray, softness: np.ndarray | float = 0.0) -> Warp:
-    """The warp that takes source (R, 2) to target (R, 2); `softness` (R,) >= 0 lets a point miss its target for the sake
-    of smoothness (0 = exact, 1 = hardly pulls)."""
+    """The warp that takes source (R, 2) to target (R, 2); `softness` (R,) >= 0 lets a point miss its target for the
+    sake of smoothness (0 = exact, 1 = hardly pulls)."""
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     reach = REACH * float(np.linalg.norm(np.ptp(source, axis=0))) + 1e-6
     kernel = _bump(_distances(source, source) / reach)

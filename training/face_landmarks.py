@@ -1,9 +1,9 @@
 """Where MediaPipe's 468 surface landmarks sit on the face model, found from labelled faces.
 
 It starts from the 68 pairs that come with the data: a thin-plate warp takes the average landmark shape onto the model,
-and every landmark drops to the nearest skin. Then, in turns, the model is fitted to many faces, and every landmark slides
-along the skin to where it fits all of them best. Landmarks of the lips' inner edges and of the lids only slide along
-those edges.
+and every landmark drops to the nearest skin. Then, in turns, the model is fitted to many faces, and every landmark
+slides along the skin to where it fits all of them best. Landmarks of the lips' inner edges and of the lids only slide
+along those edges.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ FACES = {"generated": 260, "official": 160, "portraits": 80, "congress": 60}
 MAX_SLIDE_CM = 0.25
 NEAR_TRIANGLES = 40
 MULTI_PIE_MARKS = (
-    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107, 336, 296, 334,
-    293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305, 33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61, 39, 37, 0,
-    267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107, 336, 296,
+    334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305, 33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61,
+    39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
 )  # fmt: skip
 MULTI_PIE_VERTICES = (
-    1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493, 1914, 2044,
-    1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360, 1507, 1542, 1537, 1528, 1518,
-    1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518, 5957, 5841, 5702, 5711,
-    5533, 6216, 6207, 6470, 5517, 5966,
+    1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493, 1914,
+    2044, 1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360, 1507, 1542, 1537,
+    1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518, 5957,
+    5841, 5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966,
 )  # fmt: skip
 
 
@@ -270,7 +270,8 @@ def _rails(head, mean: np.ndarray) -> list[Rail]:
 
 
 def _best_slides(places: Correspondence, normals: np.ndarray, shapes, faces) -> tuple[np.ndarray, float]:
-    """For every landmark the displacement along the skin (468, 3), cm, that best explains all faces, and the rms error."""
+    """For every landmark the displacement along the skin (468, 3), cm, that best explains all faces, and the rms
+    error."""
     basis = tuple(places.of(field) for field in shapes)
     tangents = _tangents(normals)
     hessian = np.tile(np.eye(2) * 2.0, (len(normals), 1, 1))

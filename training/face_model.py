@@ -29,7 +29,8 @@ IDENTITIES = 40
 PART_POLYGONS = {"face": (0, 9230), "head": (9230, 11144), "socket": (11144, 13226), "gums": (14034, 17006),
                  "teeth": (17006, 21496), "eye_left": (21496, 22296), "eye_right": (23094, 23894)}  # fmt: skip
 FIRST_TONGUE_VERTEX = 16594
-# Source vertices that lie on the contact lines (from the data's 68 landmark vertices) and their neighbours along the loop.
+# Source vertices that lie on the contact lines (from the data's 68 landmark vertices) and their neighbours along the
+# loop.
 UPPER_LIP_LOOP = (5533, 6301)
 LOWER_LIP_LOOP = (5517, 6443)
 LIP_CORNERS = (5702, 6207)
@@ -45,7 +46,8 @@ MERGED = {"browInnerUp": ("browInnerUp_L", "browInnerUp_R"), "cheekPuff": ("chee
 
 @dataclass
 class Head:
-    """The source head while it is being worked on: (V, 3) vertices, (60, V, 3) identity, named expressions, and so on."""
+    """The source head while it is being worked on: (V, 3) vertices, (60, V, 3) identity, named expressions, and so
+    on."""
 
     vertices: np.ndarray
     identity: np.ndarray
@@ -90,7 +92,8 @@ def _outer_shell(triangles: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def _split_jaws(name: str, members: np.ndarray, jaw_open: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Gums and teeth, split into upper and lower by what moves with the jaw; the tongue has a vertex range of its own."""
+    """Gums and teeth, split into upper and lower by what moves with the jaw; the tongue has a vertex range of its
+    own."""
     if name not in ("gums", "teeth"):
         return [(name, members)]
     tongue = members[members >= FIRST_TONGUE_VERTEX] if name == "gums" else members[:0]

@@ -1,7 +1,7 @@
 """What real faces have and the source's identities lack: their average, and further ways in which people differ.
 
-The model is fitted to many calm faces with closed lips, and to their mirror images. The average identity becomes the mean
-face. What the fit leaves over (uneven faces, lips, brows and lids of another shape) is reduced to a few principal
+The model is fitted to many calm faces with closed lips, and to their mirror images. The average identity becomes the
+mean face. What the fit leaves over (uneven faces, lips, brows and lids of another shape) is reduced to a few principal
 components, spread from the landmarks over the skin, and appended to the identity basis, so that a person's shape is not
 mistaken for an expression.
 """
@@ -73,8 +73,8 @@ def left_over(basis, state: State, face: np.ndarray) -> np.ndarray:
 
 
 def principal(gaps: np.ndarray, count: int) -> tuple[np.ndarray, float]:
-    """The `count` strongest modes (count, 468, 3), one standard deviation each, of displacements (N, 468, 3); the outline,
-    which slides along the cheeks, does not count. Also the share of the variance they explain."""
+    """The `count` strongest modes (count, 468, 3), one standard deviation each, of displacements (N, 468, 3); the
+    outline, which slides along the cheeks, does not count. Also the share of the variance they explain."""
     weight = np.ones(gaps.shape[1])
     weight[list(marks_of.OVAL)] = 0.05
     size = np.sqrt((gaps**2).sum((1, 2)))
@@ -86,8 +86,8 @@ def principal(gaps: np.ndarray, count: int) -> tuple[np.ndarray, float]:
 
 
 def spreading(landmarks: np.ndarray, vertices: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """(V, 468) linear map from displacements of the landmarks (468, 3) to displacements of the vertices: smooth over the
-    skin, whole for each eyeball, none for teeth, gums and tongue."""
+    """(V, 468) linear map from displacements of the landmarks (468, 3) to displacements of the vertices: smooth over
+    the skin, whole for each eyeball, none for teeth, gums and tongue."""
     kernel = _bump(_distance(landmarks, landmarks)) + 0.05 * np.eye(len(landmarks))
     spread = _bump(_distance(vertices, landmarks)) @ np.linalg.inv(kernel)
     for name in ("gums_upper", "gums_lower", "tongue", "teeth_upper", "teeth_lower"):

@@ -1,8 +1,8 @@
 """The face model's own topology: which vertices of the source head to keep, and the triangles between them.
 
-Half-edge collapse: the shortest edge, relative to the length wanted at its place, goes first; a vertex is merged into its
-neighbour unless that would flip a triangle, tear the surface or remove a protected vertex. What remains is a subset of the
-source's vertices, so every shape of the source carries over exactly.
+Half-edge collapse: the shortest edge, relative to the length wanted at its place, goes first; a vertex is merged into
+its neighbour unless that would flip a triangle, tear the surface or remove a protected vertex. What remains is a subset
+of the source's vertices, so every shape of the source carries over exactly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ MIN_NORMAL_AGREEMENT = 0.6
 
 
 def decimate(vertices: np.ndarray, triangles: np.ndarray, wanted_cm: np.ndarray, protected: set[int]) -> np.ndarray:
-    """Triangles (F', 3) over a subset of `vertices` (V, 3) with edges of about `wanted_cm` (V,); `protected` ones stay."""
+    """Triangles (F', 3) over a subset of `vertices` (V, 3) with edges of about `wanted_cm` (V,); `protected` ones
+    stay."""
     surface = _Surface(vertices, triangles)
     heap = []
 
@@ -97,7 +98,8 @@ class _Surface:
 
 
 def quad_edges(triangles: np.ndarray, polygon: np.ndarray) -> dict[tuple[int, int], set[int]]:
-    """Edge (a, b), a < b, of the source's polygons -> the polygons beside it; the diagonals that split quads are left out."""
+    """Edge (a, b), a < b, of the source's polygons -> the polygons beside it; the diagonals that split quads are left
+    out."""
     inside: dict[tuple[int, int, int], int] = defaultdict(int)
     for p, t in zip(polygon.tolist(), triangles.tolist(), strict=True):
         for i in range(3):

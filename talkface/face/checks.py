@@ -95,8 +95,8 @@ def blur_warnings(image: np.ndarray, landmarks: np.ndarray) -> tuple[str, ...]:
 def blur(image: np.ndarray, landmarks: np.ndarray) -> float:
     """How blurred the face is, 0-1: the share of its detail that survives another blur.
 
-    Crete et al., "The blur effect: perception and estimation with a new no-reference perceptual blur metric" (2007), on the
-    face alone, reduced to BLUR_FACE_PX; `image` (H, W, 3) uint8, landmarks (478, 2+) in its pixels.
+    Crete et al., "The blur effect: perception and estimation with a new no-reference perceptual blur metric" (2007), on
+    the face alone, reduced to BLUR_FACE_PX; `image` (H, W, 3) uint8, landmarks (478, 2+) in its pixels.
     """
     face = landmarks[: marks_of.SURFACE_COUNT, :2]
     limit = np.array([image.shape[1], image.shape[0]], float)

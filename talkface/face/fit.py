@@ -29,7 +29,8 @@ REGION_WEIGHTS = (
     (marks_of.LIDS, 4.0),
     (marks_of.LIPS, 4.0),
 )
-# How far the residual warp may miss a landmark (see `warp.fit_warp`): the outline slides along the cheek when a head turns.
+# How far the residual warp may miss a landmark (see `warp.fit_warp`): the outline slides along the cheek when a head
+# turns.
 SOFTNESS = ((range(marks_of.SURFACE_COUNT), 0.03), (marks_of.OVAL, 0.5), (marks_of.LIDS, 1e-3), (marks_of.LIPS, 1e-3))
 MAX_GAZE_DEG = 40.0
 # How readily a face does what, as the standard deviation of the activation; the rest has USUAL_SPREAD.
@@ -106,7 +107,8 @@ def _residual(seen: np.ndarray, points: np.ndarray) -> Warp:
 
 
 def _gaze(mesh: FaceMesh, state: State, centre: np.ndarray, residual: Warp, points: np.ndarray) -> np.ndarray:
-    """(2, 2) yaw and pitch of the eyeballs in the head, subject's left first, that put the pupils on the iris landmarks."""
+    """(2, 2) yaw and pitch of the eyeballs in the head, subject's left first, that put the pupils on the iris
+    landmarks."""
     angles = []
     for eye, iris in enumerate((marks_of.LEFT_IRIS, marks_of.RIGHT_IRIS)):
         wanted = points[iris[0], :2].astype(np.float64)
@@ -180,7 +182,8 @@ def _dynamics_precision(spread: np.ndarray) -> np.ndarray:
 
 
 def camera_centre(points: np.ndarray) -> np.ndarray:
-    """(2,) where the camera looks: the middle of the face, so that the fit does not depend on how the picture was cut."""
+    """(2,) where the camera looks: the middle of the face, so that the fit does not depend on how the picture was
+    cut."""
     surface = points[: marks_of.SURFACE_COUNT, :2]
     return (surface.min(0) + surface.max(0)).astype(np.float64) / 2
 

@@ -18,8 +18,8 @@ _HEIGHT_PER_WIDTH = 1.2
 def frame_head(landmarks: np.ndarray, image_size: tuple[int, int]) -> Crop:
     """The crop around the head with `landmarks` (478, 2+), pixels, in a picture of `image_size` (height, width).
 
-    The face fills about FACE_SHARE of the crop's height where the picture leaves room for that; a picture that is a head
-    shot already is kept as large as a square can be. Raises InputError when the face lies outside the picture.
+    The face fills about FACE_SHARE of the crop's height where the picture leaves room for that; a picture that is a
+    head shot already is kept as large as a square can be. Raises InputError when the face lies outside the picture.
     """
     height, width = image_size
     face = np.asarray(landmarks, np.float64)[: marks_of.SURFACE_COUNT, :2]

@@ -29,7 +29,8 @@ class FaceModel:
         dynamics: (K, V, 3) float32 displacement per unit of each axis of `space.DYNAMICS_AXES`.
         triangles: (F, 3) int64. parts: (V,) uint8, index into `types.FACE_PARTS`.
         upper_lip, lower_lip: (M,) int64 inner lip edges, image left to right.
-        landmark_vertices, landmark_weights: (468, 3) int64 and float32, the triangle and the barycentric weights of each
+        landmark_vertices, landmark_weights: (468, 3) int64 and float32, the triangle and the barycentric weights of
+        each
             surface landmark.
         eye_centres, eye_radii: (2, 3) and (2,) float32 of the mean's eyeballs, subject's left first, cm;
             eye_centre_identity, eye_radius_identity: (I, 2, 3) and (I, 2) their change per standard deviation.
@@ -52,7 +53,8 @@ class FaceModel:
     @staticmethod
     @lru_cache(maxsize=1)
     def load() -> FaceModel:
-        """The model stored in `weights/`. Raises EnvironmentFailure when it is missing, altered or of another version."""
+        """The model stored in `weights/`. Raises EnvironmentFailure when it is missing, altered or of another
+        version."""
         config, tensors = weights.load("face_model")
         axes = tuple(config.get("dynamics_axes", ()))
         if axes != DYNAMICS_AXES:

@@ -1,7 +1,7 @@
 """Regularised least squares of a linear face model seen by a pinhole camera: pure functions on arrays.
 
-Unknowns, in this order: rotation (3, a rotation vector on top of the current rotation), translation (3), logarithm of the
-camera's distance prior (1), then the coefficients. Gauss-Newton with Levenberg damping; each step is a quadratic
+Unknowns, in this order: rotation (3, a rotation vector on top of the current rotation), translation (3), logarithm of
+the camera's distance prior (1), then the coefficients. Gauss-Newton with Levenberg damping; each step is a quadratic
 problem with bounds, so that dynamics stay within 0-1 and, with a linear cost, most of them at exactly 0:
 
     minimise  sum w_k (|p_k - m_k| / s)^2 + depth term + distance term + c.Q.c + 2 q.c
