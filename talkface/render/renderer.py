@@ -163,7 +163,7 @@ class Renderer:
         self.cm_per_interocular = canvas.interocular_px * -fit.translation[2] / canvas.camera.focal_px
         self.grid = self.head.grid.T.reshape(1, 2, *self.head.shape)
         self.window = _moving_window(whole, canvas_px)
-        self.backdrop = torch.from_numpy(self.still).to(self.device)
+        self.backdrop = torch.from_numpy(self.still.copy()).to(self.device)
 
     def frames(self, motion: MotionSequence) -> Iterator[np.ndarray]:
         """Draw every frame of the motion: (size, size, 3) uint8 each, computed in small batches."""
