@@ -2,10 +2,10 @@
 
     python -m benchmarks.articulation --eval ../shared/eval --curves CURVES
 
-Articulates the sound of every recording of the evaluation set, turns the blendshapes into lip opening and mouth width of
-the face model's mean face, and compares with the tracked mouth of the recording as `tools/score.py` does. CURVES is a
-folder for the reference's curves, `SET_NAME.npz` with `opening` and `width` at 25 frames/s; those that are missing are
-made by `../shared/tools/score.py --`, so the first run needs that script's environment (`--scorer PYTHON`).
+Articulates the sound of every recording of the evaluation set, turns the blendshapes into lip opening and mouth width
+of the face model's mean face, and compares with the tracked mouth of the recording as `tools/score.py` does. CURVES is
+a folder for the references' curves, `ref_SET_NAME.npz` with `opening` and `width` at 25 frames/s; missing ones are made
+by the functions of `score.py`, so the first run needs that script's environment (`--scorer PYTHON`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Row:
 
 
 def best_correlation(a: np.ndarray, b: np.ndarray, max_lag: int = MAX_LAG) -> tuple[float, int]:
-    """Largest correlation of two curves over shifts of up to `max_lag` frames, and the shift (positive: `a` is late)."""
+    """Largest correlation of two curves over shifts of up to `max_lag` frames, and that shift (positive: `a` late)."""
     best = (-2.0, 0)
     for lag in range(-max_lag, max_lag + 1):
         x, y = (a[lag:], b[: len(b) - lag]) if lag >= 0 else (a[:lag], b[-lag:])
@@ -101,11 +101,11 @@ def row_of(name: str, samples: np.ndarray, features: SpeechFeatures, reference: 
     open_r, lag = best_correlation(opening, reference["opening"])
     silent = silent_frames(level_db)
     p95 = float(np.percentile(opening, 95))
-    return Row(
-        name, open_r, lag * 1000 // FPS, best_correlation(width, reference["width"])[0], env_r, env_lag * 1000 // FPS, p95,
-        float(opening.std()), float(width.std()), float(opening[silent].mean() / (p95 + 1e-6)) if silent.sum() > 5 else np.nan,
-        speed_energy_above_6hz(np.stack([opening, width], 1)),
-    )  # fmt: skip
+    rest = float(opening[silent].mean() / (p95 + 1e-6)) if silent.sum() > 5 else np.nan
+    width_r = best_correlation(width, reference["width"])[0]
+    jitter = speed_energy_above_6hz(np.stack([opening, width], 1))
+    spread = float(opening.std()), float(width.std())
+    return Row(name, open_r, lag * 1000 // FPS, width_r, env_r, env_lag * 1000 // FPS, p95, *spread, rest, jitter)
 
 
 def reference_curves(evaluation: Path, folder: Path, scorer: str) -> dict[str, dict[str, np.ndarray]]:

@@ -28,6 +28,7 @@ SHARES = {"librispeech": 0.27, "speechocean762": 0.22, "espeak": 0.25, "flite": 
 OTHER_SHARE = 0.02
 HELD_OUT = ("librispeech/12", "speechocean762/000", "espeak/sv", "ljspeech/")
 PEAK_RATE = 2e-3
+AVERAGE_EVERY, AVERAGE_SPAN = 8, 300
 
 
 def targets_of(segments: np.ndarray, start_s: float, speed: float) -> np.ndarray:
@@ -148,7 +149,7 @@ class Run:
     def __init__(self, folder: Path, config: PhoneNetConfig) -> None:
         self.path = folder / "last.pt"
         folder.mkdir(parents=True, exist_ok=True)
-        self.net = PhoneNet(config, dropout=0.1)
+        self.net = PhoneNet(config)
         self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.net.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.02)
         self.step, self.spent_s = 0, 0.0
@@ -178,9 +179,10 @@ class Run:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        keep = min(0.998, 1 - 10 / (self.step + 10))
-        for key, value in self.net.state_dict().items():
-            self.average[key].lerp_(value, 1 - keep)
+        if self.step % AVERAGE_EVERY == 0:
+            share = max(1 / AVERAGE_SPAN, min(1.0, 10 / self.step)) * AVERAGE_EVERY
+            for key, value in self.net.state_dict().items():
+                self.average[key].lerp_(value, min(share, 1.0))
         return float(loss.detach())
 
 

@@ -1,9 +1,9 @@
 """Speech features -> mouth: coarticulated targets, as blendshape curves.
 
-1. Every phone asks for a mouth shape (`visemes`), weighted by its posterior and its insistence, and spread in time by the
-   channel's dominance kernel: Cohen and Massaro's coarticulation (1993), in expectation over the phones heard.
+1. Every phone asks for a mouth shape (`visemes`), weighted by its posterior and its insistence, and spread in time by
+   the channel's dominance kernel: Cohen and Massaro's coarticulation (1993), in expectation over the phones heard.
 2. Loudness widens the opening within bounds; silence closes it.
-3. Lip closures and the lower lip's tuck under the teeth, which the eye checks most, override the rest where they are due.
+3. Lip closures and the lower lip's tuck under the teeth, which the eye checks most, override the rest when due.
 4. The channels become axes of `space.DYNAMICS_AXES`: jaw and lips share the opening as in JALI (Edwards et al. 2016).
 
 The opening in inter-ocular distances of the face model's mean face, per unit of an axis, is in `OPENING_PER_UNIT`; the
@@ -38,7 +38,7 @@ WIDE_OPENING = 0.42
 
 KERNEL_MS = {
     "opening": (60, 50),
-    "spread": (110, 70),
+    "spread": (90, 60),
     "funnel": (80, 60),
     "teeth": (60, 50),
     "close": (25, 20),
@@ -47,7 +47,7 @@ KERNEL_MS = {
 LEAD_MS = 20.0
 PAUSE_MS = 350.0
 RELAX_AFTER_MS = 3000.0
-SMOOTH_MS = 22.0
+SMOOTH_MS = 16.0
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
     rest = pause_curve(silence)
     for name in curves:
         curves[name] = curves[name] * (1 - rest)
-    curves["close"] = np.clip(1.7 * curves["close"] - 0.25, 0, 1)
-    curves["tuck"] = np.clip(1.6 * curves["tuck"] - 0.2, 0, 1)
-    final = dominance_kernel(SMOOTH_MS * 2, SMOOTH_MS * 2)
+    curves["close"] = np.clip(1.9 * curves["close"] - 0.3, 0, 1)
+    curves["tuck"] = np.clip(1.8 * curves["tuck"] - 0.25, 0, 1)
+    final = dominance_kernel(SMOOTH_MS, SMOOTH_MS)
     return {name: smooth(curve, final) for name, curve in curves.items()}
 
 
 def dominance_kernel(before_ms: float, after_ms: float) -> np.ndarray:
-    """Kernel (odd,) at `FEATURE_RATE_HZ`, sum 1: a phone acts about `before_ms` ahead of itself and lingers `after_ms`."""
+    """Kernel (odd,) at `FEATURE_RATE_HZ`, sum 1: a phone acts `before_ms` ahead of itself and lingers `after_ms`."""
     step_ms = 1000 / FEATURE_RATE_HZ
     reach = int(np.ceil(max(before_ms, after_ms) * 2.5 / step_ms))
     offset_ms = np.arange(-reach, reach + 1) * step_ms
@@ -131,7 +131,7 @@ def pause_curve(silence: np.ndarray) -> np.ndarray:
 
 
 def speaking_curve(features: SpeechFeatures) -> np.ndarray:
-    """(T,) at `FEATURE_RATE_HZ`: 1 from shortly before the first sound to shortly after the last, 0 in very long pauses."""
+    """(T,) at `FEATURE_RATE_HZ`: 1 from just before the first sound to just after the last, 0 in very long pauses."""
     silence = features.phones[:, features.phone_names.index("sil")].astype(np.float64)
     quiet = smooth(silence, dominance_kernel(30, 30)) > 0.5
     talking = np.ones(len(quiet))
@@ -158,7 +158,7 @@ def sample(curve: np.ndarray, times_s: np.ndarray) -> np.ndarray:
 
 
 def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
-    """Blendshapes (T, K) that make the channels (T,): jaw and lips share the opening, closure brings the lips together."""
+    """Blendshapes (T, K) that make the channels (T,): jaw and lips share the opening, closure joins the lips."""
     opening, close, tuck = (np.clip(channels[name], 0, 1.4) for name in ("opening", "close", "tuck"))
     spread, funnel, teeth = channels["spread"], np.clip(channels["funnel"], 0, 1), np.clip(channels["teeth"], 0, 1)
     free = (1 - close) * (1 - 0.8 * tuck)
@@ -193,7 +193,7 @@ def spread_over_axes(axes: dict[str, np.ndarray], count: int) -> np.ndarray:
 
 
 def measure(dynamics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lip opening and change of mouth width (T,) in inter-ocular distances of the mean face, as the axes would draw them."""
+    """Lip opening and change of mouth width (T,), in inter-ocular distances of the mean face, that the axes make."""
     results = []
     for table in (OPENING_PER_UNIT, WIDTH_PER_UNIT):
         total = np.zeros(len(dynamics))

@@ -9,8 +9,8 @@ Channels (0-1 unless said):
 - close: lips pressed together, as in "m";
 - tuck: lower lip under the upper teeth, as in "f".
 
-The insistence (dominance, Cohen and Massaro 1993) of a phone decides who wins where neighbours disagree: "k" and "h" take
-the shape of the vowel beside them, "s" keeps the jaw up whatever follows.
+The insistence (dominance, Cohen and Massaro 1993) of a phone decides who wins where neighbours disagree: "k" and "h"
+take the shape of the vowel beside them, "s" keeps the jaw up whatever follows.
 """
 
 from __future__ import annotations

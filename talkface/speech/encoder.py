@@ -1,6 +1,6 @@
 """The speech encoder: which phone is being said in each 20 ms, for any voice and language.
 
-A residual convolutional network (about 4 M values) over log-mel frames, trained on real and synthetic speech with phone
+A residual convolutional network (about 3 M values) over log-mel frames, trained on real and synthetic speech with phone
 times (`training/speech_train.py`). Its view reaches `PhoneNet.reach_frames` feature frames to either side; long sounds
 are encoded in chunks with that much context, so the result does not depend on where the chunks lie.
 """
@@ -28,7 +28,7 @@ class PhoneNetConfig:
 
     phone_names: tuple[str, ...]
     width: int = 256
-    dilations: tuple[int, ...] = (1, 1, 2, 2, 4, 4, 8, 8)
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2)
     kernel: int = 5
 
 
@@ -41,7 +41,8 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, T) -> (B, C, T)."""
-        return x * torch.rsqrt(x.float().square().mean(1, keepdim=True) + 1e-5).to(x.dtype) * self.scale.to(x.dtype)
+        power = x.square().mean(1, keepdim=True, dtype=torch.float32)
+        return x * torch.rsqrt(power + 1e-5).to(x.dtype) * self.scale.to(x.dtype)
 
 
 class ResidualBlock(nn.Module):
@@ -101,7 +102,7 @@ class SpeechEncoder:
         return cls(weights.restore(PhoneNet(shape), tensors, WEIGHTS_NAME), device)
 
     def encode(self, speech: Speech, chunk_frames: int = CHUNK_FRAMES) -> SpeechFeatures:
-        """Features of the whole recording at `FEATURE_RATE_HZ`; memory does not grow with its length but for the result."""
+        """Features of the whole recording at `FEATURE_RATE_HZ`, chunk by chunk (only the result grows)."""
         loudness = features.measure_loudness(speech.samples)
         total = features.frame_count(len(speech.samples))
         names = self.net.config.phone_names

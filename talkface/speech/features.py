@@ -57,7 +57,7 @@ def frame_count(sample_count: int) -> int:
 
 
 def measure_loudness(samples: np.ndarray, block_frames: int = 60_000) -> Loudness:
-    """First pass over a recording (N,), block by block: its loudness, from a histogram of frame levels in .25 dB steps."""
+    """First pass over a recording (N,), block by block: its loudness, from a histogram of frame levels."""
     edges = np.arange(-100.0, 10.01, 0.25)
     counts = np.zeros(len(edges) - 1)
     for start in range(0, len(samples), block_frames * FRAME):
@@ -100,7 +100,8 @@ def log_mel(stretch: torch.Tensor, gain: float | torch.Tensor) -> torch.Tensor:
     count = (stretch.shape[-1] - 2 * STRETCH_PAD) // HOP
     frames = stretch[..., offset : offset + (count - 1) * HOP + WINDOW].unfold(-1, WINDOW, HOP) * gain
     window = torch.hann_window(WINDOW, device=stretch.device)
-    power = torch.fft.rfft(frames * window, FFT).abs().square()
+    spectrum = torch.view_as_real(torch.fft.rfft(frames * window, FFT))
+    power = spectrum.square().sum(-1)
     bands = power @ mel_filters(str(stretch.device))
     return (torch.log(bands + MEL_FLOOR) + 4.0) / 4.0
 
