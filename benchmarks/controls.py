@@ -16,7 +16,6 @@ import argparse
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +142,7 @@ def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, sec
             video = folder / f"{portrait.stem}_{name.replace(' ', '_')}.mp4"
             if video.exists():
                 continue
-            options = RenderOptions(size=size, fps=Fraction(FPS), **choice)
+            options = RenderOptions(size=size, **choice)
             analysis = analysis or analyse(read_portrait(portrait), options, device)
             motion = move(features, options, frames, seed)
             write_video(draw(analysis, motion, options, device), video, size)

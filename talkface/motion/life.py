@@ -159,7 +159,7 @@ def _posture(rhythm: Rhythm, rng: np.random.Generator, style: Style) -> np.ndarr
 
 
 def head_shift(angles_deg: np.ndarray, rhythm: Rhythm, seed: int) -> np.ndarray:
-    """Shift of the head (N, 2), x and y in inter-ocular distances: it leans the way it turns and tilts, and breathes."""
+    """Shift of the head (N, 2), x and y in inter-ocular distances: it leans as it turns and tilts, and breathes."""
     rng = stream(seed, "shift")
     samples = len(angles_deg)
     drive = (_IDLE_SHARE + (1 - _IDLE_SHARE) * rhythm.activity)[:, None]

@@ -19,9 +19,10 @@ LARGEST_AMPLITUDE = 2.0
 EMOTION_ONSET_S = 0.4
 _STEADY_EYES = 0.85
 _GAZE_ONSET_S = (0.18, 0.26)
-_LARGEST_GAZE_DEG = np.array([42.0, 30.0])
+_LARGEST_GAZE_DEG = np.array([50.0, 36.0])
 _LARGEST_TURN_DEG = np.array([17.0, 12.0, 12.0])
-_LID_PER_DEG = 0.012
+_GAZE_GAIN = 1.35
+"""Eyes are turned this much further than asked: where the iris meets the lids, it reads as turned less than it is."""
 
 
 def perform(features: SpeechFeatures, controls: Controls, fps: float, frames: int, seed: int) -> MotionSequence:
@@ -64,7 +65,7 @@ def _fit_length(curve: np.ndarray, frames: int) -> np.ndarray:
 
 def _main_gaze(controls: Controls, times_s: np.ndarray) -> np.ndarray:
     """The asked direction (T, 2) degrees, reached from the portrait's own in one early saccade."""
-    target = np.array([controls.gaze_yaw_deg, controls.gaze_pitch_deg])
+    target = _GAZE_GAIN * np.array([controls.gaze_yaw_deg, controls.gaze_pitch_deg])
     begin_s, end_s = _GAZE_ONSET_S
     return np.outer(life.ease((times_s - begin_s) / (end_s - begin_s)), target)
 
@@ -100,7 +101,6 @@ def _add_face(
     """Add lids, brows and cheeks to the dynamics of `values` (T, D) in place; blinks always close fully."""
     inner, outer, down = (amplitude * _read(c, rhythm, times_s) for c in life.brows(rhythm, seed, style))
     smile = amplitude * _read(life.warmth(rhythm, seed), rhythm, times_s)
-    gaze_down = np.clip(-values[:, MotionSpace.index("gazePitch")], -20, 20) * _LID_PER_DEG
     added = np.zeros((len(times_s), len(DYNAMICS_AXES)))
 
     def add(axis: str, curve: np.ndarray) -> None:
@@ -109,9 +109,8 @@ def _add_face(
     add("browInnerUp", inner)
     for side, name in enumerate(("Left", "Right")):
         lid = lids[:, side]
-        rest = np.clip(gaze_down, 0, 0.3)
-        add(f"eyeBlink{name}", lid + (1 - lid) * rest)
-        add(f"eyeWide{name}", (1 - lid) * (np.clip(-gaze_down, 0, 0.3) + 0.15 * outer))
+        add(f"eyeBlink{name}", lid)
+        add(f"eyeWide{name}", (1 - lid) * 0.2 * outer)
         add(f"eyeSquint{name}", 0.12 * lid + 0.3 * (1 - lid) * smile[:, side])
         add(f"cheekSquint{name}", 0.8 * (1 - lid) * smile[:, side])
         add(f"browOuterUp{name}", outer * (1.0 if side else 0.92))
