@@ -19,7 +19,7 @@ from talkface.space import MotionSpace
 if TYPE_CHECKING:
     import torch
 
-PICTURE_HEIGHT_PX = 1024
+CLOSE_UP_PX = 768
 POSE_SIZE_PX = 256
 POSES_PER_ROW = 5
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -57,7 +57,7 @@ def inspect(
         for warning in analysis.warnings:
             progress.warn(warning)
         progress.stage("Drawing")
-        sheet = compose_sheet(_overlay(analysis), draw_poses(analysis, device))
+        sheet = compose_sheet(*draw_overlays(analysis), draw_poses(analysis, device))
         sheet.save(part, FORMATS[Path(output).suffix.lower()])
     return analysis.report
 
@@ -78,28 +78,31 @@ def draw_poses(analysis: Analysis, device: torch.device) -> list[tuple[str, Imag
     return [(name, Image.fromarray(frame).resize(size)) for name, frame in zip(TEST_POSES, frames, strict=True)]
 
 
-def compose_sheet(picture: Image.Image, poses: list[tuple[str, Image.Image]]) -> Image.Image:
-    """The picture on top, the poses with their names in rows below."""
+def compose_sheet(overview: Image.Image, close_up: Image.Image, poses: list[tuple[str, Image.Image]]) -> Image.Image:
+    """The picture and the face in it on top, the poses with their names in rows below."""
     rows = -(-len(poses) // POSES_PER_ROW)
-    width = max(picture.width, POSES_PER_ROW * POSE_SIZE_PX)
-    sheet = Image.new("RGB", (width, picture.height + rows * POSE_SIZE_PX), _INK)
-    sheet.paste(picture, ((width - picture.width) // 2, 0))
+    sheet = Image.new("RGB", (POSES_PER_ROW * POSE_SIZE_PX, CLOSE_UP_PX + rows * POSE_SIZE_PX), _INK)
+    room = sheet.width - CLOSE_UP_PX
+    sheet.paste(overview, ((room - overview.width) // 2, (CLOSE_UP_PX - overview.height) // 2))
+    sheet.paste(close_up, (room, 0))
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_LABEL_PX)
-    left = (width - POSES_PER_ROW * POSE_SIZE_PX) // 2
     for number, (name, image) in enumerate(poses):
         row, column = divmod(number, POSES_PER_ROW)
-        corner = (left + column * POSE_SIZE_PX, picture.height + row * POSE_SIZE_PX)
-        sheet.paste(image, corner)
-        place = (corner[0] + 6, corner[1] + 4)
-        pen.text(place, name, fill=_WHITE, font=font, stroke_width=2, stroke_fill=_INK)
+        left, top = column * POSE_SIZE_PX, CLOSE_UP_PX + row * POSE_SIZE_PX
+        sheet.paste(image, (left, top))
+        pen.text((left + 6, top + 4), name, fill=_WHITE, font=font, stroke_width=2, stroke_fill=_INK)
     return sheet
 
 
-def _overlay(analysis: Analysis) -> Image.Image:
-    """The portrait with what was found drawn over it, as wide as the rows of poses or as high as PICTURE_HEIGHT_PX."""
+def draw_overlays(analysis: Analysis) -> tuple[Image.Image, Image.Image]:
+    """The portrait with what was found drawn over it: the whole of it, small, and the crop, large."""
     from talkface.face.inspect import draw_fit
 
     image = Image.fromarray(draw_fit(analysis.image, analysis.fit, analysis.crop))
-    scale = min(POSES_PER_ROW * POSE_SIZE_PX / image.width, PICTURE_HEIGHT_PX / image.height)
-    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    scale = image.width / analysis.image.shape[1]
+    left, top, side = ((analysis.crop.x0 + 0.5) * scale, (analysis.crop.y0 + 0.5) * scale, analysis.crop.size * scale)
+    close_up = image.resize((CLOSE_UP_PX, CLOSE_UP_PX), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
+    room = POSES_PER_ROW * POSE_SIZE_PX - CLOSE_UP_PX
+    image.thumbnail((room, CLOSE_UP_PX), Image.Resampling.LANCZOS)
+    return image, close_up
