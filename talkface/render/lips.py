@@ -169,7 +169,7 @@ def lip_basis(
     flat = np.moveaxis(basis, 3, 1).reshape(-1, *known.shape)
     filled = push_pull(flat, known, smooth=12).reshape(len(basis), 3, *known.shape)
     depth = -fields.positions[rows, columns, 2]
-    return np.concatenate([np.moveaxis(filled, 1, 3), _corrections(line, u, beyond, reach, depth, canvas)])
+    return np.concatenate([np.moveaxis(filled, 1, 3), _corrections(side, line, u, beyond, reach, depth, canvas)])
 
 
 def _beyond(side: str, line: LipLine, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -177,9 +177,9 @@ def _beyond(side: str, line: LipLine, u: np.ndarray, v: np.ndarray) -> np.ndarra
     return v - line.height(line.upper, u) if side == "upper" else line.height(line.lower, u) - v
 
 
-def _corrections(line, u, beyond, reach, depth, canvas) -> np.ndarray:
+def _corrections(side, line, u, beyond, reach, depth, canvas) -> np.ndarray:
     """Fields (J, h, w, 3) that shift the lip's edge along the mouth's vertical, fading over the lip."""
-    own_side = smoothstep(1 + beyond / (0.26 * line.length))
+    own_side = smoothstep(1 + beyond / ((0.26 if side == "upper" else 0.7) * line.length))
     far_side = smoothstep(1 - beyond / np.maximum(reach, 1e-3))
     fade = np.where(beyond < 0, own_side, far_side) * ((u > 0) & (u < 1))
     spacing = KNOTS[1] - KNOTS[0]

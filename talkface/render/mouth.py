@@ -10,10 +10,12 @@ from talkface.render.canvas import Canvas
 from talkface.render.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
 from talkface.render.sampling import sample_plate, sample_texture
 from talkface.render.sheet import Fields, Sheet
-from talkface.render.teeth import MouthLight, Plate, make_plates
+from talkface.render.teeth import Plate
 from talkface.types import FaceFit
 
 COARSE_PX = 2
+OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
+UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 
 class Mouth(torch.nn.Module):
@@ -22,12 +24,20 @@ class Mouth(torch.nn.Module):
     Args:
         fit, canvas, fields: the portrait.
         line: the cut between the lips.
-        light: colours of the inside.
+        plates: the lower and the upper painted plate.
+        throat: (3,) colour of the darkness behind them, 0-255.
         pivot: (3,) about which the head turns.
     """
 
     def __init__(
-        self, fit: FaceFit, canvas: Canvas, fields: Fields, line: LipLine, light: MouthLight, pivot: np.ndarray
+        self,
+        fit: FaceFit,
+        canvas: Canvas,
+        fields: Fields,
+        line: LipLine,
+        plates: tuple[Plate, Plate],
+        throat: np.ndarray,
+        pivot: np.ndarray,
     ) -> None:
         super().__init__()
         rows, columns = _rectangle(line, canvas, fields.rigidity.shape[0])
@@ -37,16 +47,14 @@ class Mouth(torch.nn.Module):
             sheets.append(Sheet(fields, basis, rows, columns, canvas, pivot))
         self.upper, self.lower = sheets
         self.gap = LipGap(lip_motion(line, canvas, fit.mesh))
-        lower_plate, upper_plate = make_plates(fit, canvas, line, light)
-        self.lower_plate = PlateMotion(lower_plate, canvas, pivot)
-        self.upper_plate = PlateMotion(upper_plate, canvas, pivot)
-        self.half_width, self.rise, self.drop = 0.75 * line.length, 0.5 * line.length, line.length
+        self.lower_plate, self.upper_plate = (PlateMotion(plate, canvas, pivot) for plate in plates)
+        self.half_width, self.rise, self.drop = 0.75 * line.length, 0.5 * line.length, line.length + line.gap_px
         self.length = line.length
         self.shows_inside = line.gap_px > 0
         self.register_buffer("corner", torch.from_numpy(np.asarray(line.corner, np.float32)))
         self.register_buffer("axes", torch.from_numpy(np.stack([line.along, line.down]).astype(np.float32)))
         self.register_buffer("edges", torch.from_numpy(np.stack([line.upper, line.lower])))
-        self.register_buffer("throat", torch.from_numpy(light.throat))
+        self.register_buffer("throat", torch.from_numpy(throat))
         middle = line.corner + line.along * line.length / 2
         self.register_buffer("middle", torch.from_numpy(np.asarray(middle, np.float32)))
 
@@ -60,9 +68,9 @@ class Mouth(torch.nn.Module):
             speaking: (B, 1) how far the motion alone decides the opening of the lips.
             rotation, shift: (B, 3, 3), (B, 3) head motion.
         """
-        correction = self.gap.corrections(change, spoken, speaking) / 2
-        flow_upper = self.upper.flow(torch.cat([change, correction], 1), rotation, shift)
-        flow_lower = self.lower.flow(torch.cat([change, -correction], 1), rotation, shift)
+        close = self.gap.corrections(change, spoken, speaking)
+        flow_upper = self.upper.flow(torch.cat([change, close * UPPER_LIP_SHARE], 1), rotation, shift)
+        flow_lower = self.lower.flow(torch.cat([change, close * (UPPER_LIP_SHARE - 1)], 1), rotation, shift)
         travel, middle = scene.follow(self.middle)
         half_width, rise, drop = (
             int(np.ceil(reach / scene.nearest / COARSE_PX)) for reach in (self.half_width, self.rise, self.drop)
@@ -74,20 +82,20 @@ class Mouth(torch.nn.Module):
         place_upper = self._fine(self.upper.invert(flow_upper, coarse, start, steps=8))
         place_lower = self._fine(self.lower.invert(flow_lower, coarse, start, steps=8))
         target = self._fine(coarse)
-        colour = self._compose(texture, place_upper, place_lower, target, asked, rotation, shift)
+        colour = self._compose(texture, place_upper, place_lower, target, asked, speaking, rotation, shift)
         self._paste(frame, colour, left - scene.left, top - scene.top)
 
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
 
-    def _compose(self, texture, place_upper, place_lower, target, asked, rotation, shift) -> torch.Tensor:
+    def _compose(self, texture, place_upper, place_lower, target, asked, speaking, rotation, shift) -> torch.Tensor:
         show_upper = (0.5 - self._past(place_upper, 0)).clamp(0, 1)
         show_lower = (0.5 + self._past(place_lower, 1)).clamp(0, 1)
         hole = (1 - show_upper - show_lower).clamp_min(0)
         share = show_upper / (show_upper + show_lower).clamp_min(1e-4)
         upper, lower = sample_texture(texture, place_upper), sample_texture(texture, place_lower)
         lips = torch.lerp(lower, upper, share)
-        inside = self._inside(texture, hole, target, asked, rotation, shift)
+        inside = self._inside(texture, hole, target, asked, speaking, rotation, shift)
         return torch.lerp(lips, inside, hole)
 
     def _past(self, place: torch.Tensor, edge: int) -> torch.Tensor:
@@ -105,7 +113,7 @@ class Mouth(torch.nn.Module):
         away = (u < 0) | (u > 1)
         return torch.where(away, -9.0 if edge == 0 else 9.0, v - height)
 
-    def _inside(self, texture, hole, target, asked, rotation, shift) -> torch.Tensor:
+    def _inside(self, texture, hole, target, asked, speaking, rotation, shift) -> torch.Tensor:
         batch, _, height, width = hole.shape
         depth = F.avg_pool2d(hole, 7, 1, 3)
         depth = F.avg_pool2d(depth, 7, 1, 3)
@@ -117,9 +125,9 @@ class Mouth(torch.nn.Module):
         colour = colour * light
         if self.shows_inside:
             place = self.upper_plate.rest_position(target, rotation, shift)
-            seen = torch.minimum(self._past(place, 0), -self._past(place, 1))
-            away = (seen <= -8.5).float()
-            alpha = (seen + 0.5).clamp(0, 1) * (1 - away)
+            margin = speaking.view(-1, 1, 1, 1) * OWN_MARGIN_PX
+            seen = torch.minimum(self._past(place, 0), -self._past(place, 1) - margin)
+            alpha = ((seen + 0.5) / (1 + margin)).clamp(0, 1)
             colour = torch.lerp(colour, sample_texture(texture, place), alpha)
         return colour
 
@@ -194,7 +202,7 @@ def _ramp(size: int, soft: int, device: torch.device) -> torch.Tensor:
 def _rectangle(line: LipLine, canvas: Canvas, cells: int) -> tuple[slice, slice]:
     """Field cells around the mouth, wide enough for everything that the lips pull on."""
     middle = (line.corner + line.along * line.length / 2 + 0.5) * cells / canvas.size
-    reach = line.length * cells / canvas.size
+    reach, gap = line.length * cells / canvas.size, line.gap_px * cells / canvas.size
     x0, x1 = np.clip([middle[0] - 1.0 * reach, middle[0] + 1.0 * reach], 0, cells).astype(int)
-    y0, y1 = np.clip([middle[1] - 0.85 * reach, middle[1] + 1.1 * reach], 0, cells).astype(int)
+    y0, y1 = np.clip([middle[1] - 0.85 * reach, middle[1] + 1.1 * reach + gap], 0, cells).astype(int)
     return slice(y0, y1), slice(x0, x1)

@@ -16,7 +16,7 @@ from talkface.render.lips import lip_line, release_shares
 from talkface.render.mouth import Mouth
 from talkface.render.sampling import sample_texture
 from talkface.render.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
-from talkface.render.teeth import mouth_light
+from talkface.render.teeth import make_plates, mouth_light, own_teeth
 from talkface.render.view import View, widen
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
@@ -153,10 +153,11 @@ class Renderer:
         shapes = [eye_shape(canvas.landmarks, marks) for marks in EYES]
         line = lip_line(canvas.landmarks)
         skin, highlight = _skin(self.still, canvas.landmarks)
-        light = mouth_light(sclera_colour(self.still, shapes), skin, highlight)
+        own = own_teeth(self.still, line)
+        light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own)
         self.head = Sheet(whole, head_basis, everything, everything, canvas, pivot).to(self.device)
         self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
-        self.mouth = Mouth(fit, canvas, fields, line, light, pivot).to(self.device)
+        self.mouth = Mouth(fit, canvas, fields, line, make_plates(fit, canvas, line, light, own), light.throat, pivot).to(self.device)
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares()).to(self.device)

@@ -31,6 +31,14 @@ class MouthLight:
 
 
 @dataclass(frozen=True)
+class OwnTeeth:
+    """The portrait's own upper teeth: colour (3,) 0-1, and how low (v of the lip line) they reach, if that is seen."""
+
+    colour: np.ndarray
+    edge_v: float | None
+
+
+@dataclass(frozen=True)
 class Plate:
     """A painted part of the mouth that moves as one piece.
 
@@ -50,13 +58,16 @@ class Plate:
     offset_px: np.ndarray
 
 
-def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float) -> MouthLight:
+def mouth_light(
+    sclera: np.ndarray | None, skin: np.ndarray, highlight: float, own: OwnTeeth | None
+) -> MouthLight:
     """Choose the colours of the inside.
 
     Args:
         sclera: (3,) 0-1 colour of the whites of the eyes, None where they are not seen.
         skin: (3,) 0-1 median colour of the cheeks; grey portraits get grey mouths.
         highlight: 0-1 brightness of the face's brightest parts, which tells how the picture is exposed.
+        own: the teeth that the portrait shows, None if it shows none.
     """
     white = 0.0 if sclera is None else float(sclera.mean())
     level = float(np.clip(max(1.12 * white, 0.82 * highlight), 0.42, 0.9))
@@ -68,17 +79,42 @@ def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float) -
         grey = colour.mean() * tint
         return np.clip((grey + (colour - colour.mean()) * saturation) * level * 255, 0, 255).astype(np.float32)
 
-    return MouthLight(lit(IVORY), lit(GUM), lit(TONGUE), lit(THROAT))
+    teeth = lit(IVORY) if own is None else np.clip(own.colour * 255 * 1.05, 0, 255).astype(np.float32)
+    return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT))
 
 
-def make_plates(fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight) -> tuple[Plate, Plate]:
+def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
+    """The upper teeth between the portrait's parted lips, None where none are seen."""
+    if line.gap_px < 0.05 * line.length:
+        return None
+    xy = np.stack(np.meshgrid(np.arange(still.shape[1]), np.arange(still.shape[0])), -1).astype(np.float32)
+    u, v = line.coordinates(xy)
+    between = np.minimum(v - line.height(line.upper, u), line.height(line.lower, u) - v)
+    chosen = (between > 1.5) & (u > 0.15) & (u < 0.85)
+    if chosen.sum() < 20:
+        return None
+    pixels, heights = still[chosen].astype(np.float32) / 255, v[chosen]
+    light = pixels.mean(1)
+    bright = pixels[light >= np.percentile(light, 65)].mean(0)
+    chroma = (bright.max() - bright.min()) / (bright.max() + 1e-6)
+    if bright.mean() < 0.3 or chroma > 0.38:
+        return None
+    middle = np.abs(u[chosen] - 0.5) < 0.12
+    lit = heights[middle & (light > 0.7 * bright.mean())]
+    return OwnTeeth(bright, float(np.percentile(lit, 90)) if len(lit) > 5 else None)
+
+
+def make_plates(
+    fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight, own: OwnTeeth | None
+) -> tuple[Plate, Plate]:
     """Paint the lower plate (teeth, gums, tongue) and the upper plate (teeth, gums)."""
-    lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"))
-    upper = _plate(fit, canvas, line, light, ("teeth_upper", "gums_upper"))
+    edge_v = None if own is None else own.edge_v
+    lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"), None)
+    upper = _plate(fit, canvas, line, light, ("teeth_upper", "gums_upper"), edge_v)
     return lower, upper
 
 
-def _plate(fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[str, ...]) -> Plate:
+def _plate(fit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[str, ...], edge_v) -> Plate:
     mesh = fit.mesh
     chosen = np.isin(mesh.parts, [FACE_PARTS.index(name) for name in names])
     triangles = mesh.triangles[chosen[mesh.triangles].all(1)]
@@ -86,7 +122,8 @@ def _plate(fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight, names
     seen = _project(vertices, canvas)
     lips = np.concatenate([mesh.upper_lip, mesh.lower_lip])
     offset = canvas.points[lips, :2].mean(0) - _project(canvas.camera_vertices[lips], canvas).mean(0)
-    offset = offset + line.down * TEETH_SHOW * line.length
+    teeth = np.flatnonzero(mesh.parts == FACE_PARTS.index(names[0]))
+    offset = offset + line.down * _lowering(seen[teeth] + offset, line, edge_v)
     margin = 0.45 * line.length
     middle = line.corner + line.along * line.length / 2
     left, top = np.floor(middle - [line.length * 0.5 + margin, line.length * 0.5 + margin])
@@ -94,7 +131,6 @@ def _plate(fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight, names
     points = np.concatenate([(seen + offset - [left, top]) * OVERSAMPLE, -vertices[:, 2:]], 1)
     triangle, weights = rasterize(points, triangles, texels, texels)
     rgba = _paint(mesh, vertices, triangles, triangle, weights, light)
-    teeth = np.flatnonzero(mesh.parts == FACE_PARTS.index(names[0]))
     front = teeth[np.argsort(-mesh.neutral[teeth, 2])[: len(teeth) // 2]]
     anchors = front[:: max(1, len(front) // 24)]
     return Plate(
@@ -105,6 +141,16 @@ def _plate(fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight, names
         anchor_dynamics=canvas.camera_dynamics[:, anchors],
         offset_px=offset.astype(np.float32),
     )
+
+
+def _lowering(teeth_xy: np.ndarray, line: LipLine, edge_v: float | None) -> float:
+    """Pixels by which to lower a plate: to where the portrait's own teeth end, or to where teeth usually show."""
+    usual = TEETH_SHOW * line.length
+    if edge_v is None:
+        return usual
+    u, v = line.coordinates(teeth_xy)
+    edge = np.percentile(v[np.abs(u - 0.5) < 0.15], 98) if (np.abs(u - 0.5) < 0.15).any() else edge_v
+    return float(np.clip(edge_v - edge, usual - 0.2 * line.length, usual + 0.2 * line.length))
 
 
 def _project(vertices: np.ndarray, canvas: Canvas) -> np.ndarray:
