@@ -9,8 +9,8 @@ import numpy as np
 from talkface.motion.life import Style, ease, stream
 from talkface.motion.rhythm import Rhythm
 
-BLINKS_PER_MINUTE = 22.0
-FIRST_BLINK_S = (0.7, 2.3)
+BLINKS_PER_MINUTE = 20.0
+FIRST_BLINK_S = (0.6, 1.7)
 _SHUT_S = 0.045
 """A lid stays shut longer than one 25-fps frame, so that every blink is drawn fully closed."""
 
@@ -95,7 +95,7 @@ def blinks(rhythm: Rhythm, fixed: Fixations, seed: int, style: Style) -> list[Bl
         shape = (rng.uniform(0.085, 0.11), rng.uniform(0.13, 0.19), rng.uniform(-0.012, 0.012))
         if shut_s < rhythm.duration_s - 0.2:
             found.append(Blink(shut_s, *shape))
-        wanted_s = max(wanted_s, shut_s) + mean_s * (0.35 + rng.gamma(3.0, 0.65 / 3.0))
+        wanted_s = max(wanted_s, shut_s) + mean_s * (0.4 + rng.gamma(4.0, 0.6 / 4.0))
     return found
 
 
