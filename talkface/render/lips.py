@@ -153,7 +153,7 @@ def lip_basis(
     u, v = line.coordinates(xy)
     cell_px = canvas.size / cells
     beyond = _beyond(side, line, u, v)
-    reach = 0.62 * line.length * np.sqrt(np.clip(4 * u * (1 - u), 0, 1))
+    reach = max(0.62 * line.length, 1.4 * line.gap_px) * np.sqrt(np.clip(4 * u * (1 - u), 0, 1))
     within = (u > 0) & (u < 1)
     unknown = within & (beyond > -1.2 * cell_px) & (beyond < reach)
     basis = fields.basis[:, rows, columns].copy()

@@ -204,5 +204,5 @@ def _rectangle(line: LipLine, canvas: Canvas, cells: int) -> tuple[slice, slice]
     middle = (line.corner + line.along * line.length / 2 + 0.5) * cells / canvas.size
     reach, gap = line.length * cells / canvas.size, line.gap_px * cells / canvas.size
     x0, x1 = np.clip([middle[0] - 1.0 * reach, middle[0] + 1.0 * reach], 0, cells).astype(int)
-    y0, y1 = np.clip([middle[1] - 0.85 * reach, middle[1] + 1.1 * reach + gap], 0, cells).astype(int)
+    y0, y1 = np.clip([middle[1] - 0.85 * reach - 0.6 * gap, middle[1] + 1.1 * reach + gap], 0, cells).astype(int)
     return slice(y0, y1), slice(x0, x1)

@@ -70,7 +70,7 @@ def mouth_light(
         own: the teeth that the portrait shows, None if it shows none.
     """
     white = 0.0 if sclera is None else float(sclera.mean())
-    level = float(np.clip(max(1.12 * white, 0.82 * highlight), 0.42, 0.9))
+    level = float(np.clip(max(1.12 * white, 0.82 * highlight), 0.3, 0.9))
     saturation = float(np.clip((skin.max() - skin.min()) / (skin.max() + 1e-6) / 0.3, 0, 1))
     tint = skin / (skin.mean() + 1e-6)
     tint = 1 + (tint - 1) * 0.35 * (1 - saturation)
