@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from talkface.errors import InputError
 from talkface.media.image import shrink
 from talkface.media.video import MAX_SIDE_PX
 from talkface.options import RenderOptions
-from talkface.types import FaceFit, Portrait
+from talkface.types import Crop, FaceFit, Portrait
 
 if TYPE_CHECKING:
     import torch
 
-    from talkface.face.framing import Crop
     from talkface.face.tracker import TrackedFace
 
 WORKING_SIDE_PX = 2048
+MAX_CROP_PX = 1536
+BLURRED_DETAIL = 0.09
+_DETAIL_SIZE = (128, 128)
 _MARGIN = 0.5
 
 
@@ -50,18 +53,15 @@ def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) ->
     from talkface.face.tracker import FaceTracker
 
     image, warnings = portrait.image, list(portrait.notes)
-    if options.full:
-        image, note = _whole_picture(image)
-        warnings += note
     faces = FaceTracker.load(device)(image)
     face, notes = choose_face(faces, options.face)
-    warnings += notes
-    crop, landmarks = frame_head(face.landmarks, image.shape[:2]), face.landmarks
-    if not options.full:
-        image, landmarks, crop = focus(image, landmarks, crop)
-    fit = fit_face(landmarks, image_size=image.shape[:2])
-    warnings += fit.warnings
-    return Analysis(image, fit, crop, tuple(warnings), _report(fit, face, len(faces), warnings))
+    view = View(image, face.landmarks, frame_head(face.landmarks, image.shape[:2]))
+    view, more_notes = whole_picture(view) if options.full else (close_up(view), [])
+    fit = fit_face(view.landmarks, image_size=view.image.shape[:2])
+    warnings += [*notes, *more_notes, *fit.warnings]
+    if face_detail(view.image, view.landmarks) < BLURRED_DETAIL:
+        warnings.append("The face is blurred; a sharper picture gives a sharper video.")
+    return Analysis(view.image, fit, view.crop, tuple(warnings), _report(fit, face, len(faces), warnings))
 
 
 def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFace, list[str]]:
@@ -73,40 +73,70 @@ def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFac
         )
     if number > len(faces):
         raise InputError(f"The portrait has {len(faces)} face(s), there is no face {number}.", "Choose another --face.")
-    notes = []
     if len(faces) > 1 and number == 1:
-        notes.append(f"The portrait shows {len(faces)} faces; the largest one speaks (choose another with --face).")
-    return faces[number - 1], notes
+        return faces[0], [f"The portrait shows {len(faces)} faces; the largest speaks (choose another with --face)."]
+    return faces[number - 1], []
 
 
-def focus(image: np.ndarray, landmarks: np.ndarray, crop: Crop) -> tuple[np.ndarray, np.ndarray, Crop]:
-    """The surroundings of the crop, at most WORKING_SIDE_PX large, with landmarks (478, 3) and crop moved along.
+def face_detail(image: np.ndarray, landmarks: np.ndarray) -> float:
+    """How sharp the face of landmarks (478, 3) is: its fine contrast over its whole contrast, at a size of 128 pixels.
 
-    A picture that is small enough is returned untouched.
+    Measured on 2,950 portraits: sharp ones .13-.7, the same blurred by 1 % of the face .06-.16, by 2 % .04-.1.
     """
-    height, width = image.shape[:2]
+    limit = (image.shape[1], image.shape[0])
+    box = [tuple(np.clip(edge, 0, limit)) for edge in (landmarks[:, :2].min(0), landmarks[:, :2].max(0))]
+    grey = Image.fromarray(image).convert("L")
+    face = np.asarray(grey.resize(_DETAIL_SIZE, Image.Resampling.LANCZOS, (*box[0], *box[1])), np.float32)
+    laplacian = 4 * face[1:-1, 1:-1] - face[:-2, 1:-1] - face[2:, 1:-1] - face[1:-1, :-2] - face[1:-1, 2:]
+    return float(laplacian.std() / max(face.std(), 1e-3))
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture (H, W, 3) uint8, or a part of one, with landmarks (478, 3) and crop in its pixels."""
+
+    image: np.ndarray
+    landmarks: np.ndarray
+    crop: Crop
+
+    def cut(self, left: int, top: int, right: int, bottom: int) -> View:
+        """The columns left to right and the rows top to bottom, the ends excluded."""
+        crop = dataclasses.replace(self.crop, x0=self.crop.x0 - left, y0=self.crop.y0 - top)
+        return View(self.image[top:bottom, left:right], self.landmarks - np.float32([left, top, 0]), crop)
+
+    def shrink(self, scale: float) -> View:
+        """The same at `scale` of its size; unchanged for 1 and more."""
+        if scale >= 1:
+            return self
+        image = shrink(self.image, round(scale * max(self.image.shape[:2])))
+        scale = max(image.shape[:2]) / max(self.image.shape[:2])
+        landmarks = self.landmarks * np.float32(scale)
+        landmarks[:, :2] += (scale - 1) / 2  # pixel 0 has its centre at 0
+        x0, y0 = ((start + 0.5) * scale - 0.5 for start in (self.crop.x0, self.crop.y0))
+        return View(image, landmarks, Crop(x0, y0, self.crop.size * scale))
+
+
+def close_up(view: View) -> View:
+    """The surroundings of the crop, at most WORKING_SIDE_PX large; a picture that is small enough stays as it is."""
+    height, width = view.image.shape[:2]
     if max(height, width) <= WORKING_SIDE_PX:
-        return image, landmarks, crop
-    margin = _MARGIN * crop.size
-    left, top = (max(0, int(start - margin)) for start in (crop.x0, crop.y0))
-    right, bottom = int(crop.x0 + crop.size + margin) + 1, int(crop.y0 + crop.size + margin) + 1
-    region = image[top:bottom, left:right]
-    small = shrink(region, WORKING_SIDE_PX)
-    scale = small.shape[1] / region.shape[1]
-    moved = landmarks * scale
-    moved[:, :2] = (landmarks[:, :2] + 0.5 - (left, top)) * scale - 0.5
-    x0, y0 = ((start + 0.5 - origin) * scale - 0.5 for start, origin in ((crop.x0, left), (crop.y0, top)))
-    return np.ascontiguousarray(small), moved, dataclasses.replace(crop, x0=x0, y0=y0, size=crop.size * scale)
+        return view
+    margin = _MARGIN * view.crop.size
+    left, top = (max(0, int(start - margin)) for start in (view.crop.x0, view.crop.y0))
+    right, bottom = (int(start + view.crop.size + margin) + 1 for start in (view.crop.x0, view.crop.y0))
+    part = view.cut(left, top, min(right, width), min(bottom, height))
+    return part.shrink(WORKING_SIDE_PX / max(part.image.shape[:2]))
 
 
-def _whole_picture(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The picture as a video can hold it: even sides, the longer one at most MAX_SIDE_PX."""
-    small = shrink(image, MAX_SIDE_PX)
-    height, width = (side - side % 2 for side in small.shape[:2])
-    notes = (
-        [] if small is image else [f"The whole picture was reduced to {width}x{height} pixels, the most a video holds."]
-    )
-    return np.ascontiguousarray(small[:height, :width]), notes
+def whole_picture(view: View) -> tuple[View, list[str]]:
+    """The picture as large as a video and the memory can hold, its crop on whole pixels, and a note if it shrank."""
+    from talkface.render.compose import native_crop
+
+    scale = min(MAX_SIDE_PX / max(view.image.shape[:2]), MAX_CROP_PX / view.crop.size)
+    small = view.shrink(scale)
+    height, width = small.image.shape[:2]
+    notes = [] if small is view else [f"The whole picture was reduced to {width}x{height} pixels, the most that fits."]
+    return dataclasses.replace(small, crop=native_crop(small.crop, (height, width))), notes
 
 
 def _report(fit: FaceFit, face: TrackedFace, count: int, warnings: list[str]) -> dict[str, object]:

@@ -70,6 +70,11 @@ class RenderOptions:
         _require_range("The gaze's yaw", self.gaze[0], (-GAZE_YAW_LIMIT_DEG, GAZE_YAW_LIMIT_DEG))
         _require_range("The gaze's pitch", self.gaze[1], (-GAZE_PITCH_LIMIT_DEG, GAZE_PITCH_LIMIT_DEG))
         _require_range("The head distance", self.head_distance, HEAD_DISTANCE_RANGE)
+        _require(
+            not self.full or self.head_distance == 1,
+            "The head distance cannot change inside the whole picture.",
+            "Leave out either --full or --head-distance.",
+        )
         _require_range("The amplitude", self.amplitude, AMPLITUDE_RANGE)
         for name, strength in self.emotions:
             _require(name in EMOTIONS, f"There is no emotion called {name!r}.", f"Choose among: {', '.join(EMOTIONS)}.")

@@ -110,11 +110,12 @@ def draw(
     """The frames (H, W, 3) uint8 of a performance, one after the other."""
     from talkface.render.renderer import Renderer
 
-    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size=options.size, device=device)
+    size = int(analysis.crop.size) if options.full else options.size
+    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size=size, device=device)
     if options.full:
         from talkface.render.compose import full_frames
 
-        return full_frames(analysis.image, renderer, motion)
+        return full_frames(analysis.image, renderer, analysis.crop, motion)
     return renderer.frames(motion)
 
 

@@ -15,6 +15,7 @@ from talkface.options import EMOTIONS, FRAME_RATES, option_default, option_help,
         {"size": 127}, {"size": 511}, {"size": 4096}, {"fps": 23.0}, {"fps": float("nan")}, {"crf": -1}, {"crf": 52},
         {"gaze": (31.0, 0.0)}, {"gaze": (0.0, -21.0)}, {"gaze": (float("nan"), 0.0)}, {"head_distance": 0.5},
         {"head_distance": 1.6}, {"amplitude": -0.1}, {"amplitude": 2.5}, {"seed": -1}, {"device": "tpu"}, {"face": 0},
+        {"full": True, "head_distance": 1.2},
         {"emotions": (("joyful", 1.0),)}, {"emotions": (("happy", 1.5),)},
     ],
 )  # fmt: skip
