@@ -1,6 +1,6 @@
 """The tracker's table: error and found-rate on the held-out pictures, whole pictures through the public API.
 
-`python benchmarks/tracker.py [--every N] [--folder WEIGHTS]`; data as for training (TALKFACE_DATA, default ../shared/data).
+`python benchmarks/tracker.py [--every N] [--folder WEIGHTS]`; data as for training (TALKFACE_DATA).
 Errors are per cent of the inter-ocular distance, mean over the faces found. A face counts as found when one of the
 faces returned lies within half an inter-ocular distance of the label's centre.
 """
@@ -78,10 +78,10 @@ def table(tracker: FaceTracker, samples: list[Sample], situation: str) -> list[s
                 rows.append([error.mean(), *(error[list(part)].mean() for part in (LIPS, LIDS, IRISES))])
         spent_ms = (time.perf_counter() - started) / max(count, 1) * 1000
         e = np.array(rows)
-        lines.append(
-            f"| {situation} | {name} | {count} | {100 * len(rows) / count:.1f} % | {e[:, 0].mean():.2f} | {np.median(e[:, 0]):.2f} "
-            f"| {e[:, 1].mean():.2f} | {e[:, 2].mean():.2f} | {e[:, 3].mean():.2f} | {np.percentile(e[:, 0], 95):.2f} | {spent_ms:.0f} |"
-        )
+        numbers = (e[:, 0].mean(), np.median(e[:, 0]), *e[:, 1:].mean(0), np.percentile(e[:, 0], 95))
+        cells = " | ".join(f"{number:.2f}" for number in numbers)
+        found = f"{100 * len(rows) / count:.1f} %"
+        lines.append(f"| {situation} | {name} | {count} | {found} | {cells} | {spent_ms:.0f} |")
     return lines
 
 
@@ -91,8 +91,9 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="measure every n-th held-out picture only")
     parser.add_argument("--situations", nargs="*", default=list(SITUATIONS))
     parser.add_argument("--folder", type=Path, default=None, help="weights other than the installed ones")
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(args.threads)
     tracker = FaceTracker(*weights.load("tracker", args.folder))
     samples = [s for s in read_sets() if s.held_out][:: args.every]
     print("| situation | set | pictures | found | mean | median | lips | lids | irises | 95th pct | ms per picture |")

@@ -1,4 +1,4 @@
-"""Augmentation of small pictures with OpenCV, a few milliseconds each: geometry with its labels, light, damage, style."""
+"""Augmentation of small pictures with OpenCV, about a millisecond each: geometry, light, damage, style."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BORDERS = (cv2.BORDER_REFLECT, cv2.BORDER_REPLICATE, cv2.BORDER_REPLICATE, cv2.B
 
 
 def similarity(centre: np.ndarray, size: float, roll: float, side: int, units: float) -> np.ndarray:
-    """Affine map (2, 3), picture -> crop of `side` pixels that shows `units` face sizes, turned upright about `centre`."""
+    """Affine map (2, 3), picture -> upright crop of `side` pixels about `centre` that shows `units` face sizes."""
     scale = side / (units * size)
     c, s = np.cos(roll) * scale, np.sin(roll) * scale
     turn = np.array([[c, s], [-s, c]])
@@ -74,7 +74,9 @@ def _lit(crop: np.ndarray, rng: Generator) -> np.ndarray:
     table = np.clip(tables, 0, 255).astype(np.uint8)[None]
     crop = cv2.LUT(crop, table)
     if rng.random() < 0.2:
-        shade = cv2.resize(rng.uniform(0.35, 1.4, (3, 3)).astype(np.float32), crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        shade = cv2.resize(
+            rng.uniform(0.35, 1.4, (3, 3)).astype(np.float32), crop.shape[1::-1], interpolation=cv2.INTER_CUBIC
+        )
         crop = np.clip(crop * shade[..., None], 0, 255).astype(np.uint8)
     return crop
 

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from talkface.face.tracker_crops import frame_of as face_frame
+
 DATA = Path(os.environ.get("TALKFACE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 SETS = ("generated", "official", "congress", "portraits")
 HELD_OUT_EVERY = 10
@@ -61,21 +63,14 @@ def interocular(points: np.ndarray) -> np.ndarray:
     return np.linalg.norm(left - right, axis=-1)
 
 
-def frame_of(points: np.ndarray, mean_shape: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Centre (2,), size in pixels and roll in radians of the similarity that takes `mean_shape` (P, 2+) to `points`."""
-    p, q = points[:, :2], mean_shape[:, :2]
-    p_mean, q_mean = p.mean(0), q.mean(0)
-    a, b = p - p_mean, q - q_mean
-    norm = (b**2).sum()
-    real = (a * b).sum() / norm
-    imaginary = (a[:, 1] * b[:, 0] - a[:, 0] * b[:, 1]).sum() / norm
-    size, roll = float(np.hypot(real, imaginary)), float(np.arctan2(imaginary, real))
-    turn = np.array([[real, -imaginary], [imaginary, real]])
-    return (p_mean - turn @ q_mean).astype(np.float32), size, roll
+def frame_of(points: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """The face frame of `points` as centre (2,), size in pixels and roll in radians."""
+    frame = face_frame(points, mean)
+    return np.array([frame.x, frame.y], np.float32), frame.size, frame.roll
 
 
 def mean_shape(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
-    """The symmetric mean face (478, 3), inter-ocular distance 1, origin at its centre, and the mirror permutation (478,).
+    """The symmetric mean face (478, 3), inter-ocular distance 1, origin at its centre, and the mirror permutation.
 
     Taken from the training half of `generated`, whose faces look straight ahead.
     """

@@ -1,30 +1,27 @@
-"""Train the face detector on composed scenes. Resumable: `python -m training.tracker_detector --samples 150000`.
+"""Train the face detector on composed scenes. Resumable: `python -m training.tracker_detector --samples 76000`.
 
-A scene is a canvas with some background and none to three pictures laid on it, turned and scaled at random; some of them
-have their face removed, so that neither the edge of a pasted picture nor a suit says "face".
+A scene is a canvas with some background and none to three pictures laid on it, turned and scaled at random; some
+of them have their face removed, so that neither the edge of a pasted picture nor a suit says "face".
 """
 
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.multiprocessing import get_context
 from torch.nn import functional as F
 
 from talkface.face.tracker_nets import DetectorConfig, DetectorNet
 from training import tracker_augment as augment
 from training.tracker_data import Sample, frame_of, mean_shape, read_sets
-from training.tracker_landmarks import SET_WEIGHT, as_input, texture
+from training.tracker_landmarks import SET_WEIGHT, as_input
+from training.tracker_learner import Learner, batches, save, saved
+from training.tracker_textures import texture
 
-RUNS = Path(__file__).resolve().parent / "runs"
 SIDE = 160
 STRIDE = 8
 CELLS = SIDE // STRIDE
@@ -36,14 +33,14 @@ FACE_REACH = 1.6  # a face reaches about this many sizes from its centre
 def background(samples: list[Sample], frames: list, rng: np.random.Generator) -> np.ndarray:
     """A canvas (SIDE, SIDE, 3) without faces: texture, a gradient, or part of a picture beside its face."""
     draw = rng.random()
-    if draw < 0.3:
+    if draw < 0.4:
         return texture(SIDE, rng)
     if draw < 0.5:
         corners = rng.integers(0, 256, (2, 2, 3)).astype(np.uint8)
         return cv2.resize(corners, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     i = int(rng.integers(len(samples)))
     canvas = without_face(samples[i], frames[i], rng)
-    scale = SIDE / min(canvas.shape[:2]) * rng.uniform(1.0, 3.0)
+    scale = SIDE / min(canvas.shape[:2]) * np.exp(rng.uniform(0, 1.8))
     angle = rng.uniform(-0.4, 0.4)
     height, width = canvas.shape[:2]
     centre = np.array([rng.uniform(0, width), rng.uniform(0, height)])
@@ -181,7 +178,7 @@ def loss_of(net: DetectorNet, canvases: np.ndarray, wanted: np.ndarray) -> tuple
 
 def train(args: argparse.Namespace) -> None:
     """The loop, as for the landmarks; the numbers printed are running training losses."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     samples = read_sets(("generated", "official", "congress"))
     mean, _ = mean_shape(samples)
@@ -189,51 +186,25 @@ def train(args: argparse.Namespace) -> None:
     frames = [frame_of(s.marks, mean) for s in samples]
     net = DetectorNet(DetectorConfig())
     net.smooth[-1].bias.data[0] = -4
-    net = net.to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=0.02)
-    average, seen, path = {k: v.detach().clone() for k, v in net.state_dict().items()}, 0, RUNS / args.name
-    if path.is_file():
-        saved = torch.load(path, weights_only=True)
-        net.load_state_dict(saved["net"]), optimiser.load_state_dict(saved["optimiser"])
-        average, seen = saved["average"], saved["seen"]
-    context = get_context("fork")
-    queue = context.Queue(8)
-    worker = context.Process(target=produce, args=(queue, samples, frames, seen + 1), daemon=True)
-    worker.start()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaving normally ends the worker, too
-    started = last = time.time()
-    first, sums = seen, np.zeros(3)
-    while seen < args.samples:
-        rate = float(args.rate * min(1, seen / 10_000) * (0.5 + 0.5 * np.cos(np.pi * seen / args.samples) + 0.003))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        heat_loss, error = loss_of(net, *queue.get(timeout=120))
-        optimiser.zero_grad()
-        (heat_loss + error).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
-        seen += BATCH
-        keep = min(0.999, seen / (seen + 10 * BATCH))
-        with torch.no_grad():
-            for key, value in net.state_dict().items():
-                if value.is_floating_point():
-                    average[key].lerp_(value, 1 - keep)
-        sums += [heat_loss.item(), error.item(), 1]
-        if time.time() - last > args.report or seen >= args.samples:
-            speed = (seen - first) / (time.time() - started)
-            print(f"seen {seen} {speed:.0f}/s heat {sums[0] / sums[2]:.4f} rest {sums[1] / sums[2]:.4f}", flush=True)
-            sums[:] = 0
-            state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "seen": seen}
-            RUNS.mkdir(exist_ok=True)
-            torch.save(state, path.with_suffix(".part")), path.with_suffix(".part").replace(path)
+    learner = Learner(net, args.rate, args.samples)
+    if state := saved(args.name):
+        learner.resume(state)
+    fetch = batches(produce, samples, frames, learner.seen + 1)
+    last = time.time()
+    while not learner.done:
+        heat_loss, error = loss_of(net, *fetch())
+        learner.step(BATCH, heat=heat_loss, rest=error)
+        if time.time() - last > args.report or learner.done:
+            save(args.name, learner.state())
+            print(f"{time.strftime('%H:%M')} {learner.summary()}", flush=True)
             last = time.time()
-    worker.terminate()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=150_000)
+    parser.add_argument("--samples", type=int, default=76_000)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--report", type=float, default=120)
     parser.add_argument("--name", default="detector.pt")
     train(parser.parse_args())

@@ -1,4 +1,4 @@
-"""Gather the trained networks into `weights/tracker.safetensors`: `python -m training.tracker_export [--folder DIR]`."""
+"""Gather the trained networks into `weights/tracker.safetensors`: `python -m training.tracker_export`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import torch
 from talkface.face.tracker_nets import DetectorConfig, LandmarkConfig
 from training.store import WEIGHTS, store
 from training.tracker_data import mean_shape, read_sets
-from training.tracker_landmarks import CROP_UNITS, RUNS
+from training.tracker_landmarks import CROP_UNITS
+from training.tracker_learner import saved
+from training.tracker_refine import configs
 
 NOTES = {
-    "about": "Face tracker: a detector for whole pictures and a network that reads 478 landmarks from an upright crop.",
+    "about": "Face tracker: a detector for whole pictures, a network that reads 478 landmarks from an upright crop, "
+    "and two that read eyes and mouth once more.",
     "data": "data/faces (generated, official, congress; every tenth file held out), labelled by MediaPipe Face Mesh.",
     "licence": "Apache-2.0",
 }
@@ -24,10 +27,13 @@ def export(folder: Path = WEIGHTS) -> Path:
     """Write the moving averages of the networks trained so far, the mean face and the mirror permutation."""
     mean, mirror = mean_shape(read_sets(("generated",)))
     config = {"crop_units": CROP_UNITS, "detector": asdict(DetectorConfig()), "landmarks": asdict(LandmarkConfig())}
+    config |= {name: asdict(part) for name, part in configs(mean).items()}
     tensors = {"mean_shape": torch.from_numpy(mean), "mirror": torch.from_numpy(mirror)}
     for name in ("detector", "landmarks"):
-        average = torch.load(RUNS / f"{name}.pt", weights_only=True)["average"]
+        average = saved(f"{name}.pt")["average"]
         tensors |= {f"{name}.{key}": value for key, value in average.items()}
+    for name, state in saved("refine.pt").items():
+        tensors |= {f"{name}.{key}": value for key, value in state["average"].items()}
     return store("tracker", config, tensors, keep_float32=("mean_shape",), folder=folder, **NOTES)
 
 

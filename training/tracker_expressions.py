@@ -100,11 +100,15 @@ def interior(depth: np.ndarray, u: np.ndarray, rng: np.random.Generator) -> np.n
     picture = np.ones((*depth.shape, 3), np.float32) * shade * np.array([1.25, 0.8, 0.75])
     teeth = rng.uniform(110, 235) * np.array([1, 0.96, 0.88])
     if rng.random() < 0.65:
-        picture = np.where((depth < rng.uniform(0.12, 0.5))[..., None], teeth * (0.85 + 0.15 * np.cos(u * 60))[..., None], picture)
+        picture = np.where(
+            (depth < rng.uniform(0.12, 0.5))[..., None], teeth * (0.85 + 0.15 * np.cos(u * 60))[..., None], picture
+        )
     if rng.random() < 0.25:
         picture = np.where((depth > rng.uniform(0.75, 0.9))[..., None], teeth * 0.85, picture)
     elif rng.random() < 0.5:
-        picture = np.where((depth > rng.uniform(0.5, 0.8))[..., None], np.array([150, 75, 75]) * rng.uniform(0.6, 1.3), picture)
+        picture = np.where(
+            (depth > rng.uniform(0.5, 0.8))[..., None], np.array([150, 75, 75]) * rng.uniform(0.6, 1.3), picture
+        )
     return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 0.7)
 
 
@@ -125,5 +129,9 @@ def expressive(image: np.ndarray, upright_from_crop: np.ndarray, image_from_upri
     if expression.opening > 0:
         light = crop[depth > 0].mean() if (depth > 0).any() else 128
         mask = cv2.GaussianBlur((depth > 0).astype(np.float32), (0, 0), 0.5)[..., None]
-        crop = (interior(depth, u, rng) * np.clip(light / 120, 0.3, 1.3) * mask + crop * (1 - mask)).clip(0, 255).astype(np.uint8)
+        crop = (
+            (interior(depth, u, rng) * np.clip(light / 120, 0.3, 1.3) * mask + crop * (1 - mask))
+            .clip(0, 255)
+            .astype(np.uint8)
+        )
     return crop, expression.moved(upright)

@@ -1,4 +1,4 @@
-"""Train the landmark network on aligned crops. Resumable: `python -m training.tracker_landmarks --minutes 40`.
+"""Train the landmark network on aligned crops. Resumable: `python -m training.tracker_landmarks`.
 
 One process augments, one trains (one thread each); the schedule is by samples seen, so that a busy machine only makes
 it slower. Checkpoints and the exponential moving average go to training/runs/landmarks.pt.
@@ -7,28 +7,24 @@ it slower. Checkpoints and the exponential moving average go to training/runs/la
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 import time
-from dataclasses import asdict
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.multiprocessing import get_context
 from torch.nn import functional as F
 
 from talkface.face.tracker_nets import LandmarkConfig, LandmarkNet
 from training import tracker_augment as augment
 from training.tracker_data import IRISES, LIDS, LIPS, Sample, frame_of, interocular, mean_shape, read_sets
 from training.tracker_expressions import expressive
+from training.tracker_learner import Learner, batches, save, saved
+from training.tracker_textures import texture
 
-RUNS = Path(__file__).resolve().parent / "runs"
 CROP_UNITS = 3.5
 BATCH = 64
-NEGATIVE_SHARE = 0.12
+NEGATIVE_SHARE = 0.15
 EXPRESSIVE_SHARE = 0.22
 SET_WEIGHT = {"generated": 1.0, "official": 2.5, "congress": 1.2}
 
@@ -72,7 +68,9 @@ def changed(sample: Sample, frame: tuple, matrix: np.ndarray, side: int, rng: np
     image_from_upright, upright_from_image = np.c_[turn, centre], np.linalg.inv(turn)
     upright = (sample.marks[:, :2] - centre) @ upright_from_image.T
     image_from_crop = cv2.invertAffineTransform(matrix)
-    upright_from_crop = np.c_[upright_from_image @ image_from_crop[:, :2], upright_from_image @ (image_from_crop[:, 2] - centre)]
+    upright_from_crop = np.c_[
+        upright_from_image @ image_from_crop[:, :2], upright_from_image @ (image_from_crop[:, 2] - centre)
+    ]
     image = sample.image
     if np.sqrt(abs(np.linalg.det(matrix[:, :2]))) < 0.6:
         image = cv2.GaussianBlur(image, (0, 0), 0.8)
@@ -98,27 +96,6 @@ def faceless(sample: Sample, frame: tuple, side: int, rng: np.random.Generator) 
         return texture(side, rng)
     matrix = augment.similarity(centre, size, roll + rng.normal(0, 0.5), side, CROP_UNITS)
     return augment.damage(augment.warp(sample.image, matrix, side, rng), rng)
-
-
-def texture(side: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise of some scale, stripes, blobs or lines of text."""
-    draw = rng.random()
-    cells = int(rng.integers(2, side))
-    noise = cv2.resize(rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8), (side, side), interpolation=cv2.INTER_CUBIC)
-    if draw < 0.35:
-        return noise
-    picture = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8) if draw < 0.8 else noise
-    for _ in range(int(rng.integers(3, 30))):
-        colour = rng.integers(0, 256, 3).tolist()
-        a, b = (tuple(int(v) for v in rng.integers(0, side, 2)) for _ in range(2))
-        if draw < 0.55:
-            cv2.ellipse(picture, a, (b[0] // 6 + 1, b[1] // 6 + 1), float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
-        elif draw < 0.8:
-            text = "".join(chr(c) for c in rng.integers(33, 123, 12))
-            cv2.putText(picture, text, (a[0] // 2 - 10, b[1]), int(rng.integers(0, 8)), rng.uniform(0.3, 1), colour, 1)
-        else:
-            cv2.line(picture, a, b, colour, int(rng.integers(1, 4)), cv2.LINE_AA)
-    return picture
 
 
 def produce(queue, samples: list[Sample], frames: list, side: int, mirror: np.ndarray, seed: int) -> None:
@@ -157,7 +134,7 @@ def loss_of(net: LandmarkNet, batch: tuple, weights: Tensor) -> tuple[Tensor, Te
 
 @torch.no_grad()
 def measure(net: LandmarkNet, samples: list[Sample], frames: list, side: int) -> dict[str, tuple[float, float, float]]:
-    """Per set: mean error, lips, lids and irises in per cent of the inter-ocular distance, on perfectly aligned crops."""
+    """Per set: mean error, lips, lids and irises in per cent of the inter-ocular distance, on aligned crops."""
     net.eval()
     rng = np.random.default_rng(0)
     rows: dict[str, list] = {}
@@ -171,7 +148,9 @@ def measure(net: LandmarkNet, samples: list[Sample], frames: list, side: int) ->
         for sample, matrix, q in zip(part, matrices, points, strict=True):
             q = (q[:, :2] * side / 2 + (side - 1) / 2 - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
             error = np.linalg.norm(q - sample.marks[:, :2], axis=1) / interocular(sample.marks) * 100
-            rows.setdefault(sample.set_name, []).append((error.mean(), error[list(LIPS)].mean(), error[[*LIDS, *IRISES]].mean()))
+            rows.setdefault(sample.set_name, []).append(
+                (error.mean(), error[list(LIPS)].mean(), error[[*LIDS, *IRISES]].mean())
+            )
     net.train()
     return {name: tuple(np.round(np.mean(values, 0), 2).tolist()) for name, values in rows.items()}
 
@@ -181,11 +160,11 @@ def new_net(config: LandmarkConfig, mean: np.ndarray) -> LandmarkNet:
     net = LandmarkNet(config)
     torch.nn.init.normal_(net.decode.weight, 0, 0.01)
     net.decode.bias.data[:] = torch.from_numpy(mean * 2 / CROP_UNITS).reshape(-1)
-    return net.to(memory_format=torch.channels_last)
+    return net
 
 
 def train(args: argparse.Namespace) -> None:
-    """The loop: warm-up and cosine by samples seen, moving average, a checkpoint and a measurement every few minutes."""
+    """The loop, with a measurement of the moving average and a checkpoint every `report` seconds."""
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     config = LandmarkConfig()
@@ -194,60 +173,29 @@ def train(args: argparse.Namespace) -> None:
     frames = [frame_of(s.marks, mean) for s in samples]
     kept = [i for i, s in enumerate(samples) if not s.held_out]
     held = [i for i, s in enumerate(samples) if s.held_out]
-    net, path = new_net(config, mean), RUNS / args.name
-    optimiser = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=0.02)
-    average = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    seen = 0
-    if path.is_file():
-        saved = torch.load(path, weights_only=True)
-        net.load_state_dict(saved["net"]), optimiser.load_state_dict(saved["optimiser"])
-        average, seen = saved["average"], saved["seen"]
-    context = get_context("fork")
-    queue = context.Queue(8)
-    source = ([samples[i] for i in kept], [frames[i] for i in kept], config.side, mirror, seen + 1)
-    worker = context.Process(target=produce, args=(queue, *source), daemon=True)
-    worker.start()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaving normally ends the worker, too
+    learner, shadow = Learner(new_net(config, mean), args.rate, args.samples), new_net(config, mean)
+    if state := saved(args.name):
+        learner.resume(state)
+    source = ([samples[i] for i in kept], [frames[i] for i in kept], config.side, mirror, learner.seen + 1)
+    fetch = batches(produce, *source)
     weights = torch.from_numpy(point_weights())
-    shadow = new_net(config, mean)
-    started = last = time.time()
-    first_seen, sums = seen, np.zeros(3)
-    while seen < args.samples and time.time() - started < args.minutes * 60:
-        rate = float(args.rate * min(1, seen / 20_000) * (0.5 + 0.5 * np.cos(np.pi * seen / args.samples) + 0.003))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        point_loss, face_loss = loss_of(net, queue.get(timeout=300), weights)
-        optimiser.zero_grad()
-        (point_loss * 10 + face_loss * 0.1).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
-        seen += BATCH
-        keep = min(0.999, seen / (seen + 10 * BATCH))
-        with torch.no_grad():
-            for key, value in net.state_dict().items():
-                if value.is_floating_point():
-                    average[key].lerp_(value, 1 - keep)
-        sums += [point_loss.item(), face_loss.item(), 1]
-        if time.time() - last > args.report or seen >= args.samples:
-            shadow.load_state_dict(average)
+    last = time.time()
+    while not learner.done:
+        point_loss, face_loss = loss_of(learner.net, fetch(), weights)
+        learner.step(BATCH, points=point_loss * 10, face=face_loss * 0.1)
+        if time.time() - last > args.report or learner.done:
+            save(args.name, learner.state())
+            shadow.load_state_dict(learner.average)
             table = measure(shadow, [samples[i] for i in held], [frames[i] for i in held], config.side)
-            speed = (seen - first_seen) / (time.time() - started)
-            print(f"{time.time() - started:.0f}s seen {seen} {speed:.0f}/s loss {sums[0] / sums[2]:.4f} face {sums[1] / sums[2]:.4f} queue {queue.qsize()} {table}", flush=True)
-            sums[:] = 0
-            state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "seen": seen}
-            RUNS.mkdir(exist_ok=True)
-            torch.save(state, path.with_suffix(".part")), path.with_suffix(".part").replace(path)
+            print(f"{time.strftime('%H:%M')} {learner.summary()} {table}", flush=True)
             last = time.time()
-    worker.terminate()
-    print("done", asdict(config), seen)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--samples", type=int, default=400_000)
+    parser.add_argument("--samples", type=int, default=60_000)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report", type=float, default=180)
+    parser.add_argument("--report", type=float, default=600)
     parser.add_argument("--name", default="landmarks.pt")
     train(parser.parse_args())

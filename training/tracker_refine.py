@@ -7,22 +7,19 @@ landmark network would make it; batches of eyes and of mouths take turns.
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from torch.multiprocessing import get_context
+from torch import Tensor
 
 from talkface.face.tracker_nets import RefineConfig, RefineNet
 from training import tracker_augment as augment
 from training import tracker_landmarks as whole
 from training.tracker_data import IRISES, LIDS, LIPS, Sample, frame_of, interocular, mean_shape, read_sets
+from training.tracker_learner import Learner, batches, save, saved
 
-RUNS = Path(__file__).resolve().parent / "runs"
 BATCH = 64
 EXPRESSIVE_SHARE = 0.35
 EYE = dict(side=64, units=1.2, corners=(33, 133), below=0.0, box=(0.46, -0.3, 0.3))
@@ -38,8 +35,12 @@ def part_points(part: dict, mean: np.ndarray) -> tuple[int, ...]:
 
 def configs(mean: np.ndarray) -> dict[str, RefineConfig]:
     """The two networks' configurations."""
-    parts = {"eye": EYE, "mouth": MOUTH}
-    return {name: RefineConfig(part["side"], part["units"], part_points(part, mean)) for name, part in parts.items()}
+    made = {}
+    for name, part in (("eye", EYE), ("mouth", MOUTH)):
+        points = part_points(part, mean)
+        core = tuple(p for p in points if p in {*LIDS, *IRISES, *LIPS})
+        made[name] = RefineConfig(part["side"], part["units"], part["corners"], part["below"], points, core)
+    return made
 
 
 def place(marks: np.ndarray, roll: float, size: float, part: dict) -> np.ndarray:
@@ -94,7 +95,7 @@ def measure(net: RefineNet, part: dict, samples: list[Sample], frames: list) -> 
     net.eval()
     rng, rows = np.random.default_rng(0), {}
     points = list(net.config.points)
-    chosen = [k for k, p in enumerate(points) if p in {*LIDS, *IRISES, *LIPS}]
+    chosen = [points.index(p) for p in net.config.core]
     side, units = part["side"], part["units"]
     for sample, frame in zip(samples, frames, strict=True):
         centre = place(sample.marks, frame[2], frame[1], part)
@@ -108,67 +109,28 @@ def measure(net: RefineNet, part: dict, samples: list[Sample], frames: list) -> 
     return {name: round(float(np.mean(values)), 2) for name, values in rows.items()}
 
 
-class Learner:
-    """One network with its optimiser, its moving average and the number of samples it has seen."""
-
-    def __init__(self, config: RefineConfig, mean: np.ndarray, part: dict, rate: float) -> None:
-        self.net = RefineNet(config)
-        centre = place(mean, 0.0, 1.0, part)
-        torch.nn.init.normal_(self.net.decode.weight, 0, 0.01)
-        start = (mean[list(config.points), :2] - centre) * 2 / config.units
-        self.net.decode.bias.data[:] = torch.from_numpy(start.astype(np.float32)).reshape(-1)
-        self.net = self.net.to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), 1e-3, weight_decay=0.02)
-        self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
-        self.weights = torch.tensor([2.0 if p in {*LIDS, *IRISES, *LIPS} else 1.0 for p in config.points])[:, None]
-        self.rate, self.seen, self.loss = rate, 0, 0.0
-
-    def step(self, crops: np.ndarray, points: np.ndarray, share_done: float) -> None:
-        """One batch; `share_done` (0-1) of the training sets the learning rate."""
-        rate = float(self.rate * min(1, self.seen / 15_000) * (0.5 + 0.5 * np.cos(np.pi * share_done) + 0.003))
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        with torch.autocast("cpu", torch.bfloat16):
-            found = self.net(whole.as_input(crops))
-        loss = ((found - torch.from_numpy(points)).abs() * self.weights).mean()
-        self.optimiser.zero_grad()
-        (loss * 10).backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-        self.optimiser.step()
-        self.seen += len(crops)
-        self.loss = 0.98 * self.loss + 0.02 * loss.item() if self.loss else loss.item()
-        keep = min(0.999, self.seen / (self.seen + 10 * BATCH))
-        with torch.no_grad():
-            for key, value in self.net.state_dict().items():
-                if value.is_floating_point():
-                    self.average[key].lerp_(value, 1 - keep)
-
-    def state(self) -> dict:
-        """All that is needed to go on."""
-        return {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "average": self.average, "seen": self.seen}
-
-    def resume(self, saved: dict) -> None:
-        """Go on from `state`."""
-        self.net.load_state_dict(saved["net"]), self.optimiser.load_state_dict(saved["optimiser"])
-        self.average, self.seen = saved["average"], saved["seen"]
+def new_net(config: RefineConfig, mean: np.ndarray) -> RefineNet:
+    """A fresh network whose first answer is the part of the mean face."""
+    net = RefineNet(config)
+    centre = place(mean, 0.0, 1.0, {"corners": config.corners, "below": config.below})
+    start = (mean[list(config.points), :2] - centre) * 2 / config.units
+    torch.nn.init.normal_(net.decode.weight, 0, 0.01)
+    net.decode.bias.data[:] = torch.from_numpy(start.astype(np.float32)).reshape(-1)
+    return net
 
 
-def report(learners: dict[str, Learner], parts: dict, held: tuple[list, list], path: Path) -> str:
-    """Save a checkpoint, and measure the moving averages."""
-    RUNS.mkdir(exist_ok=True)
-    torch.save({name: learner.state() for name, learner in learners.items()}, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
-    lines = []
-    for name, learner in learners.items():
-        shadow = RefineNet(learner.net.config).to(memory_format=torch.channels_last)
-        shadow.load_state_dict(learner.average)
-        lines.append(f"{name} loss {learner.loss:.4f} {measure(shadow, parts[name][0], *held)}")
-    return " | ".join(lines)
+def loss_of(net: RefineNet, crops: np.ndarray, points: np.ndarray) -> Tensor:
+    """L1 of the points in half sides; the core counts double."""
+    config = net.config
+    weights = torch.tensor([2.0 if point in config.core else 1.0 for point in config.points])[:, None]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = net(whole.as_input(crops))
+    return ((found - torch.from_numpy(points)).abs() * weights).mean()
 
 
 def train(args: argparse.Namespace) -> None:
     """The loop; the schedule is by samples seen by each network."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     samples = read_sets()
     mean, mirror = mean_shape(samples)
@@ -177,36 +139,31 @@ def train(args: argparse.Namespace) -> None:
     held = [i for i, s in enumerate(samples) if s.held_out]
     configuration = configs(mean)
     parts = {"eye": (EYE, configuration["eye"]), "mouth": (MOUTH, configuration["mouth"])}
-    learners = {name: Learner(config, mean, part, args.rate) for name, (part, config) in parts.items()}
-    path = RUNS / args.name
-    if path.is_file():
-        saved = torch.load(path, weights_only=True)
+    learners = {name: Learner(new_net(config, mean), args.rate, args.samples) for name, (_, config) in parts.items()}
+    if state := saved(args.name):
         for name, learner in learners.items():
-            learner.resume(saved[name])
-    context = get_context("fork")
-    queue = context.Queue(8)
-    seed = learners["eye"].seen + 1
-    source = ([samples[i] for i in kept], [frames[i] for i in kept], parts, mirror, seed)
-    worker = context.Process(target=produce, args=(queue, *source), daemon=True)
-    worker.start()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaving normally ends the worker, too
-    started = last = time.time()
-    first = learners["eye"].seen
-    while learners["eye"].seen < args.samples:
+            learner.resume(state[name])
+    source = ([samples[i] for i in kept], [frames[i] for i in kept], parts, mirror, learners["eye"].seen + 1)
+    fetch = batches(produce, *source)
+    last = time.time()
+    while not learners["eye"].done:
         for learner in learners.values():
-            learner.step(*queue.get(timeout=300), learner.seen / args.samples)
-        seen = learners["eye"].seen
-        if time.time() - last > args.report or seen >= args.samples:
-            text = report(learners, parts, ([samples[i] for i in held], [frames[i] for i in held]), path)
-            print(f"seen {seen} {(seen - first) / (time.time() - started):.0f}/s {text}", flush=True)
+            learner.step(BATCH, points=loss_of(learner.net, *fetch()) * 10)
+        if time.time() - last > args.report or learners["eye"].done:
+            save(args.name, {name: learner.state() for name, learner in learners.items()})
+            for name, learner in learners.items():
+                shadow = RefineNet(learner.net.config)
+                shadow.load_state_dict(learner.average)
+                table = measure(shadow, parts[name][0], [samples[i] for i in held], [frames[i] for i in held])
+                print(f"{time.strftime('%H:%M')} {name} {learner.summary()} {table}", flush=True)
             last = time.time()
-    worker.terminate()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=120_000)
+    parser.add_argument("--samples", type=int, default=64_000)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--report", type=float, default=240)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--report", type=float, default=600)
     parser.add_argument("--name", default="refine.pt")
     train(parser.parse_args())

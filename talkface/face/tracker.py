@@ -1,8 +1,9 @@
 """The face tracker: a picture -> every face in it, 478 landmarks each (MediaPipe's topology, irises included).
 
-A detector looks at the whole picture at several sizes and says where faces are, how large and how rolled. Each face is then
-cut out upright and a second network reads its landmarks; the crop is taken again around what it found, and the last
-reading is averaged over small changes of the crop and its mirror image. Weights: `weights/tracker.safetensors`.
+A detector looks at the whole picture at several sizes and says where faces are, how large and how rolled. Each face
+is then cut out upright and a second network reads its landmarks; the crop is taken again around what it found, and the
+last reading is averaged over small changes of the crop and its mirror image. Two small networks then read the eyes and
+the mouth once more, from patches of about the picture's own resolution. Weights: `weights/tracker.safetensors`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,22 @@ from torch import Tensor
 
 from talkface import weights
 from talkface.face.tracker_crops import FaceFrame, cut, frame_of, letterbox, to_image
-from talkface.face.tracker_nets import DetectorConfig, DetectorNet, LandmarkConfig, LandmarkNet
+from talkface.face.tracker_nets import (
+    DetectorConfig,
+    DetectorNet,
+    LandmarkConfig,
+    LandmarkNet,
+    RefineConfig,
+    RefineNet,
+)
 
 LEVELS_PX = (112, 192, 384, 768)
 LAST_RESORT_PX = 1536
-MOST_ENLARGED = 3.0
+MOST_ENLARGED = 2.0
 PEAK_AT_LEAST = 0.25
 FACE_AT_LEAST = 0.5
+LIKELY_LOGIT = 0.0
+LIKELY_SPREAD = 0.3
 SIZES_PX = (3.5, 64.0)
 SAME_FACE = 0.9
 MOST_FACES = 24
@@ -31,6 +41,12 @@ CHANGES = (
     {"scale": 1.05, "turn": 0.04, "dx": 0.03},
     {"scale": 0.95, "turn": -0.04, "dy": 0.03},
 )
+PATCH_CHANGES = (
+    {"dx": 0.015, "turn": 0.03},
+    {"dy": 0.015, "turn": -0.03, "scale": 1.04},
+)
+CORE_SHARE = 0.8
+RIM_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,10 @@ class FaceTracker:
         landmarks = LandmarkNet(LandmarkConfig(**_tuples(config["landmarks"])))
         self.detector = self._ready(detector, tensors, "detector.")
         self.landmarks = self._ready(landmarks, tensors, "landmarks.")
+        self.parts = tuple(
+            self._ready(RefineNet(RefineConfig(**_tuples(config[name]))), tensors, f"{name}.")
+            for name in ("eye", "mouth")
+        )
 
     @classmethod
     def load(cls, device: torch.device | str = "cpu") -> FaceTracker:
@@ -75,15 +95,13 @@ class FaceTracker:
 
     def __call__(self, image: np.ndarray) -> tuple[TrackedFace, ...]:
         """All faces of a picture (H, W, 3) uint8 RGB, largest first; empty when there is none."""
-        frames = self.detect(image)
-        if not frames:
+        candidates = self.detect(image)
+        if not candidates:
             return ()
-        points, logits = self._read(image, frames)
-        likely = [k for k in np.argsort(-logits) if logits[k] > -1]
-        frames = _distinct([frame_of(points[k], self.mean_shape) for k in likely])
-        if not frames:
-            return ()
-        faces = self._finish(image, frames)
+        first = self._read(image, [frame for _, frame in candidates])
+        likely = np.flatnonzero((first.logits > LIKELY_LOGIT) & (first.spreads < LIKELY_SPREAD))
+        again = [(candidates[k][0], frame_of(first.points[k], self.mean_shape)) for k in likely]
+        faces = self._finish(image, _distinct(again))
         return tuple(sorted(faces, key=lambda face: -frame_of(face.landmarks, self.mean_shape).size))
 
     def track(self, image: np.ndarray, previous: np.ndarray) -> TrackedFace | None:
@@ -91,19 +109,20 @@ class FaceTracker:
 
         Skips the detector, so it follows a face that moves by less than about a fifth of its size per picture.
         """
-        found = self._finish(image, [frame_of(previous, self.mean_shape)])
-        return found[0] if found else None
+        first = self._read(image, [frame_of(previous, self.mean_shape)])
+        faces = self._finish(image, [(1.0, frame_of(first.points[0], self.mean_shape))])
+        return faces[0] if faces else None
 
     @torch.inference_mode()
-    def detect(self, image: np.ndarray) -> list[FaceFrame]:
-        """Frames of what may be faces in a picture (H, W, 3) uint8 RGB, surest first, at most 24."""
+    def detect(self, image: np.ndarray) -> list[tuple[float, FaceFrame]]:
+        """(probability, frame) of what may be faces in a picture (H, W, 3) uint8 RGB, surest first, at most 24."""
         longest = max(image.shape[:2])
         levels = [level for level in LEVELS_PX if level <= MOST_ENLARGED * longest]
         found = [peak for level in levels or LEVELS_PX[:1] for peak in self._peaks(image, level)]
         if not found and longest >= LAST_RESORT_PX:
             found = self._peaks(image, LAST_RESORT_PX)
         found.sort(key=lambda peak: -peak[0])
-        return _distinct([frame for _, frame in found])[:MOST_FACES]
+        return _distinct(found)[:MOST_FACES]
 
     def _peaks(self, image: np.ndarray, level_px: int) -> list[tuple[float, FaceFrame]]:
         """(probability, frame) of every peak of the detector's map at one size of the picture."""
@@ -123,8 +142,8 @@ class FaceTracker:
         return peaks
 
     @torch.inference_mode()
-    def _read(self, image: np.ndarray, frames: list[FaceFrame]) -> tuple[np.ndarray, np.ndarray]:
-        """Landmarks (F, 478, 3) in pixels and face logits (F,), each the mean of a crop and its mirror image."""
+    def _read(self, image: np.ndarray, frames: list[FaceFrame]) -> _Reading:
+        """What the landmark network reads in the crops of `frames`, each the mean of a crop and its mirror image."""
         crops = cut(image, frames, self.side, self.units).to(self.device)
         batch = torch.cat([crops, crops.flip(-1)]).contiguous(memory_format=torch.channels_last)
         points, logits = (answer.float().cpu().numpy() for answer in self.landmarks(batch))
@@ -132,31 +151,83 @@ class FaceTracker:
         mirrored = (mirrored * np.array([-1, 1, 1], np.float32))[:, self.mirror]
         means = (plain + mirrored) / 2
         placed = [to_image(mean, frame, self.side, self.units) for mean, frame in zip(means, frames, strict=True)]
-        return np.array(placed), logits.reshape(2, -1).mean(0)
+        spreads = np.linalg.norm(plain - mirrored, axis=-1).mean(1) * self.units / 2
+        return _Reading(np.array(placed), logits.reshape(2, -1).mean(0), spreads)
 
-    def _finish(self, image: np.ndarray, frames: list[FaceFrame]) -> list[TrackedFace]:
-        """Landmarks read again around the first reading, averaged over small changes of the crop."""
-        points, _ = self._read(image, frames)
-        frames = [frame_of(p, self.mean_shape) for p in points]
+    def _finish(self, image: np.ndarray, candidates: list[tuple[float, FaceFrame]]) -> list[TrackedFace]:
+        """Landmarks averaged over small changes of the crops, parts sharpened; what is no face is dropped."""
+        if not candidates:
+            return []
+        frames = [frame for _, frame in candidates]
         readings = [self._read(image, [frame.moved(**change) for frame in frames]) for change in CHANGES]
-        points = np.mean([p for p, _ in readings], 0)
-        logits = np.mean([logit for _, logit in readings], 0)
+        points = np.mean([reading.points for reading in readings], 0)
+        logits = np.mean([reading.logits for reading in readings], 0)
+        spreads = np.mean([reading.spreads for reading in readings], 0)
         faces = []
-        for marks, logit in zip(points, logits, strict=True):
-            score = 1 / (1 + math.exp(-float(np.clip(logit, -30, 30))))
+        for k, (probability, _) in enumerate(candidates):
+            score = _score(probability, logits[k], spreads[k])
             if score >= FACE_AT_LEAST:
+                marks = self._sharpened(image, points[k])
                 box = (*marks[:, :2].min(0).tolist(), *marks[:, :2].max(0).tolist())
-                faces.append(TrackedFace(marks.astype(np.float32), score, box))
+                faces.append(TrackedFace(marks, score, box))
         return faces
 
+    def _sharpened(self, image: np.ndarray, marks: np.ndarray) -> np.ndarray:
+        """The landmarks (478, 3) with eyes and mouth read again; the mouth also in the mirror."""
+        eye, mouth = self.parts
+        for mirrored in (False, True):
+            marks = self._sharpen(image, marks, eye, mirrored=mirrored)
+        both = [self._sharpen(image, marks, mouth, mirrored=mirrored) for mirrored in (False, True)]
+        return np.mean(both, 0).astype(np.float32)
 
-def _distinct(frames: list[FaceFrame]) -> list[FaceFrame]:
-    """The frames without those that sit on an earlier one."""
-    kept: list[FaceFrame] = []
-    for frame in frames:
-        near = (math.hypot(frame.x - k.x, frame.y - k.y) < SAME_FACE * max(frame.size, k.size) for k in kept)
+    @torch.inference_mode()
+    def _sharpen(self, image: np.ndarray, marks: np.ndarray, net: RefineNet, *, mirrored: bool) -> np.ndarray:
+        """The landmarks (478, 3) with those of one part moved towards what its network reads."""
+        config = net.config
+        points, corners, core = (np.array(part) for part in (config.points, config.corners, config.core))
+        if mirrored:
+            points, corners, core = self.mirror[points], self.mirror[corners], self.mirror[core]
+        face = frame_of(marks, self.mean_shape)
+        x, y = marks[corners, :2].mean(0) + config.below * face.size * np.array(
+            [-math.sin(face.roll), math.cos(face.roll)]
+        )
+        middle = FaceFrame(float(x), float(y), face.size, face.roll)
+        frames = [middle.moved(**change) for change in PATCH_CHANGES]
+        patches = cut(image, frames, config.side, config.units).to(self.device)
+        patches = patches.flip(-1) if mirrored else patches
+        found = net(patches.contiguous(memory_format=torch.channels_last)).cpu().numpy()
+        if mirrored:
+            found = found * np.array([-1, 1], np.float32)
+        flat = [np.c_[f, np.zeros(len(f))] for f in found]
+        placed = [to_image(f, frame, config.side, config.units)[:, :2] for f, frame in zip(flat, frames, strict=True)]
+        share = np.where(np.isin(points, core), CORE_SHARE, RIM_SHARE)[:, None]
+        sharp = marks.copy()
+        sharp[points, :2] += share * (np.mean(placed, 0) - marks[points, :2])
+        return sharp
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Landmarks (F, 478, 3) in pixels, face logits (F,), disagreement of crop and mirror image in face sizes (F,)."""
+
+    points: np.ndarray
+    logits: np.ndarray
+    spreads: np.ndarray
+
+
+def _score(probability: float, logit: float, spread: float) -> float:
+    """How sure it is that this is a face, 0-1: the detector, the landmark network and its agreement with itself."""
+    evidence = 4 * (probability - 0.5) + (logit - 2) - 30 * (spread - 0.1)
+    return 1 / (1 + math.exp(-float(np.clip(evidence, -30, 30))))
+
+
+def _distinct(candidates: list[tuple[float, FaceFrame]]) -> list[tuple[float, FaceFrame]]:
+    """The candidates without those that sit on an earlier one."""
+    kept: list[tuple[float, FaceFrame]] = []
+    for probability, frame in candidates:
+        near = (math.hypot(frame.x - k.x, frame.y - k.y) < SAME_FACE * max(frame.size, k.size) for _, k in kept)
         if not any(near):
-            kept.append(frame)
+            kept.append((probability, frame))
     return kept
 
 

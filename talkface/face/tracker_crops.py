@@ -32,7 +32,7 @@ class FaceFrame:
 
 
 def frame_of(points: np.ndarray, mean_shape: np.ndarray) -> FaceFrame:
-    """The similarity, by least squares, that takes `mean_shape` (P, 2 or 3) to `points` (P, 2 or 3); depth is ignored."""
+    """The least-squares similarity that takes `mean_shape` (P, 2 or 3) to `points` (P, 2 or 3); depth is ignored."""
     p, q = points[:, :2].astype(np.float64), mean_shape[:, :2].astype(np.float64)
     p_mean, q_mean = p.mean(0), q.mean(0)
     a, b = p - p_mean, q - q_mean
@@ -45,7 +45,7 @@ def frame_of(points: np.ndarray, mean_shape: np.ndarray) -> FaceFrame:
 
 
 def crop_to_image(frame: FaceFrame, side: int, units: float) -> np.ndarray:
-    """Affine map (2, 3) from pixels of an upright crop of `side` pixels, which shows `units` face sizes, to the picture."""
+    """Affine map (2, 3) from an upright crop of `side` pixels, which shows `units` face sizes, to the picture."""
     scale = units * frame.size / side
     c, s = math.cos(frame.roll) * scale, math.sin(frame.roll) * scale
     turn = np.array([[c, -s], [s, c]])
@@ -75,7 +75,7 @@ def _cut_one(image: np.ndarray, frame: FaceFrame, side: int, units: float) -> Te
     seen = np.stack([x, y], -1) @ matrix[:, :2].T + matrix[:, 2]
     limits = np.maximum(np.array(part.shape[1::-1]) - 1, 1)
     grid = torch.from_numpy(((seen - offset) / factor * 2 / limits - 1).astype(np.float32))[None]
-    pixels = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    pixels = torch.from_numpy(np.array(part)).permute(2, 0, 1)[None].float() / 127.5 - 1
     return torch.nn.functional.grid_sample(pixels, grid, padding_mode="border", align_corners=True)
 
 

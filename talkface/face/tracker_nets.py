@@ -16,7 +16,7 @@ LANDMARKS = 478
 
 @dataclass(frozen=True)
 class LandmarkConfig:
-    """A landmark network: input side in pixels, channels per stage, residual blocks per stage, size of its shape code."""
+    """A landmark network: input side in pixels, channels and residual blocks per stage, size of its shape code."""
 
     side: int = 128
     channels: tuple[int, ...] = (64, 128, 192, 256)
@@ -98,8 +98,8 @@ class DetectorConfig:
 class DetectorNet(nn.Module):
     """A picture -> for every cell of stride 8: is a face centred here, where exactly, how large, how rolled.
 
-    Input (B, 3, H, W) RGB in -1..1, sides multiples of 32. Output (B, 6, H / 8, W / 8): face logit, offset x and y of the
-    face's centre from the cell's in cells, natural logarithm of its size in cells, cosine and sine of its roll.
+    Input (B, 3, H, W) RGB in -1..1, sides multiples of 32. Output (B, 6, H / 8, W / 8): face logit, offset x and y
+    of the face's centre from the cell's in cells, natural logarithm of its size in cells, cosine and sine of its roll.
     """
 
     def __init__(self, config: DetectorConfig) -> None:
@@ -127,11 +127,21 @@ class DetectorNet(nn.Module):
 
 @dataclass(frozen=True)
 class RefineConfig:
-    """A network for one part of the face: patch side in pixels, its width in face sizes, the landmarks it reads."""
+    """A network for one part of the face.
+
+    Attributes:
+        side: of the patch in pixels; units: of the patch in face sizes.
+        corners, below: the patch is centred that many face sizes below the middle of these two landmarks.
+        points: the landmarks it reads; core: those among them that it knows best.
+        stem, channels, blocks, squeeze, code: size of the network.
+    """
 
     side: int
     units: float
+    corners: tuple[int, ...]
+    below: float
     points: tuple[int, ...]
+    core: tuple[int, ...]
     stem: int = 32
     channels: tuple[int, ...] = (48, 96, 128)
     blocks: tuple[int, ...] = (1, 2, 1)
@@ -146,7 +156,9 @@ class RefineNet(nn.Module):
         super().__init__()
         self.config = config
         cells = (config.side // 2 // 2 ** len(config.channels)) ** 2
-        self.stem = nn.Sequential(nn.Conv2d(3, config.stem, 5, 2, 2, bias=False), nn.BatchNorm2d(config.stem), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, config.stem, 5, 2, 2, bias=False), nn.BatchNorm2d(config.stem), nn.ReLU()
+        )
         self.body = _stages((config.stem, *config.channels), (0, *config.blocks))
         self.squeeze = nn.Sequential(nn.Conv2d(config.channels[-1], config.squeeze, 1), nn.ReLU(), nn.Flatten())
         self.encode = nn.Linear(config.squeeze * cells, config.code)
