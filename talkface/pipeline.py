@@ -111,7 +111,7 @@ def draw(
     from talkface.render.renderer import Renderer
 
     size = int(analysis.crop.size) if options.full else options.size
-    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size=size, device=device)
+    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size, device, options.head_distance)
     if options.full:
         from talkface.render.compose import full_frames
 
