@@ -217,7 +217,7 @@ class _Reading:
 
 def _score(probability: float, logit: float, spread: float) -> float:
     """How sure it is that this is a face, 0-1: the detector, the landmark network and its agreement with itself."""
-    evidence = 4 * (probability - 0.5) + (logit - 2) - 30 * (spread - 0.1)
+    evidence = 4 * (probability - 0.5) + (logit - 4) - 30 * (spread - 0.05)
     return 1 / (1 + math.exp(-float(np.clip(evidence, -30, 30))))
 
 
