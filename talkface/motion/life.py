@@ -24,7 +24,8 @@ _NOD_DEG = np.array([1.1, 3.2, 0.9])
 _POSTURE_DEG = np.array([5.6, 4.4, 3.6])
 _POSTURE_GAP_S = 0.8
 _IDLE_SHARE = 0.4
-_TARGET_STEP_DEG = 0.6
+_STEP_DEG = 0.54
+_SPREAD_DEG = np.array([5.2, 4.6, 3.7])
 
 
 @dataclass(frozen=True)
@@ -78,26 +79,43 @@ def head_angles(rhythm: Rhythm, seed: int, style: Style) -> np.ndarray:
     slow = np.stack([band_noise(rng, samples, *(f * style.pace for f in _SLOW_BAND_HZ)) for _ in range(3)], 1)
     fast = np.stack([band_noise(rng, samples, *(f * style.pace for f in _FAST_BAND_HZ)) for _ in range(3)], 1)
     fast[:, 2] = 0.8 * fast[:, 2] - 0.6 * fast[:, 0]
-    angles = slow * _SLOW_DEG * drive[:, None] + fast * _FAST_DEG * vigour[:, None]
-    angles += _nods(rhythm, stream(seed, "nods")) + _posture(rhythm, stream(seed, "posture"), style)
-    angles *= _level(angles, rhythm) * style.head * HEAD_SCALE
-    angles = _from_rest(angles, rhythm.times_s)
+    places = slow * _SLOW_DEG * drive[:, None] + _posture(rhythm, stream(seed, "posture"), style)
+    places *= _spread_gain(places, rhythm)
+    quick = fast * _FAST_DEG * vigour[:, None] + _nods(rhythm, stream(seed, "nods"))
+    target_deg = _STEP_DEG * rng.uniform(0.93, 1.07)
+    angles = (places + quick * _speed_gain(places, quick, rhythm, target_deg)) * style.head * HEAD_SCALE
+    angles = _from_rest(angles, rhythm.times_s) + np.outer(ease(rhythm.times_s / 0.8), [0.0, style.pitch_deg, 0.0])
     return _LIMIT_DEG * np.tanh(angles / _LIMIT_DEG)
+
+
+def _spread_gain(places: np.ndarray, rhythm: Rhythm) -> np.ndarray:
+    """Gains (3,) that bring the spread of `places` (N, 3) within a few seconds of speech towards `_SPREAD_DEG`."""
+    window = min(len(places), 5 * GRID_HZ)
+    starts = range(0, max(1, len(places) - window + 1), GRID_HZ)
+    spreads = [places[i : i + window].std(0) for i in starts if rhythm.activity[i : i + window].mean() > 0.4]
+    if not spreads:
+        return np.ones(3)
+    return np.clip(_SPREAD_DEG / np.maximum(np.mean(spreads, axis=0), 1e-3), 0.7, 1.8) ** 0.8
+
+
+def _speed_gain(places: np.ndarray, quick: np.ndarray, rhythm: Rhythm, target_deg: float) -> float:
+    """Gain on `quick` (N, 3) that brings the mean change per 25-fps frame, while speaking, to `target_deg`."""
+    step = GRID_HZ // 25
+    talking = rhythm.activity[::step][1:] > 0.5
+    if talking.sum() < 12:
+        return 1.0
+    base, extra = (np.diff(curve[::step], axis=0)[talking] for curve in (places, quick))
+    low, high = 0.5, 2.0
+    for _ in range(8):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.abs(base + middle * extra).mean() < target_deg else (low, middle)
+    return low
 
 
 def _from_rest(curve: np.ndarray, times_s: np.ndarray, settle_s: float = 1.0) -> np.ndarray:
     """Take the start value out of `curve` (N, C), giving it back over `settle_s`, and let the motion swell in."""
     curve = curve - curve[:1] * (1 - ease(times_s / settle_s))[:, None]
     return curve * ease(times_s / 0.5)[:, None]
-
-
-def _level(angles: np.ndarray, rhythm: Rhythm) -> float:
-    """A gentle gain that brings the speed while speaking towards that of real speakers."""
-    talking = rhythm.activity[::4][1:] > 0.5
-    if talking.sum() < 12:
-        return 1.0
-    step_deg = np.abs(np.diff(angles[::4], axis=0)).mean(1)[talking].mean()
-    return float(np.clip(_TARGET_STEP_DEG / step_deg, 0.6, 1.6) ** 0.75)
 
 
 def _bump(times_s: np.ndarray, at_s: float, rise_s: float, fall_s: float) -> np.ndarray:
@@ -138,10 +156,8 @@ def _nods(rhythm: Rhythm, rng: np.random.Generator) -> np.ndarray:
 
 def _posture(rhythm: Rhythm, rng: np.random.Generator, style: Style) -> np.ndarray:
     """Where the head rests (N, 3): a new place with every phrase and some stresses, reached quickly, then held."""
-    place = np.array([0.0, style.pitch_deg, 0.0])
     steps, angles = np.zeros((len(rhythm.activity), 3)), np.zeros((len(rhythm.activity), 3))
-    _add_step(steps, angles, 0.0, 0.8, place)
-    here, last_s = place, -_POSTURE_GAP_S
+    here, last_s = np.zeros(3), -_POSTURE_GAP_S
     moves = [(start_s - 0.15, 1.0) for start_s, _ in rhythm.phrase_s]
     moves += [(at_s - 0.2, 0.75 * s) for at_s, s in zip(rhythm.accent_s, rhythm.accent_strength, strict=True)]
     for at_s, size in sorted(moves):
@@ -150,11 +166,11 @@ def _posture(rhythm: Rhythm, rng: np.random.Generator, style: Style) -> np.ndarr
         if at_s - last_s < _POSTURE_GAP_S or (skipped and size < 1):
             continue
         draw[2] -= 0.3 * draw[0]
-        there = place + 0.45 * (here - place) + draw * size * _POSTURE_DEG
+        there = 0.45 * here + draw * size * _POSTURE_DEG
         _add_step(steps, angles, max(0.0, at_s + late_s), length_s, there - here)
         here, last_s = there, at_s
     if len(rhythm.phrase_s):
-        _add_step(steps, angles, rhythm.phrase_s[-1, 1] + 0.2, 1.2, 0.7 * (place - here))
+        _add_step(steps, angles, rhythm.phrase_s[-1, 1] + 0.2, 1.2, -0.7 * here)
     return angles + np.cumsum(steps, axis=0)
 
 
