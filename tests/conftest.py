@@ -40,3 +40,15 @@ def write_tone(path: Path, duration_s: float = 1.0, rate_hz: int = 16_000, chann
     wave = 0.3 * np.sin(2 * np.pi * 220 * np.arange(round(duration_s * rate_hz)) / rate_hz)
     soundfile.write(path, np.repeat(wave[:, None], channels, axis=1), rate_hz, **settings)
     return path
+
+
+@pytest.fixture(scope="session")
+def analysis(portrait: Path):
+    """The example's portrait, understood for real: tracker, fit and framing."""
+    import torch
+
+    from talkface.analysis import analyse
+    from talkface.media.image import read_portrait
+    from talkface.options import RenderOptions
+
+    return analyse(read_portrait(portrait), RenderOptions(), torch.device("cpu"))

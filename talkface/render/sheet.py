@@ -130,7 +130,7 @@ def _rigidity(covered: np.ndarray, chin_y: float, face_size: float) -> np.ndarra
     y, x = np.mgrid[:cells, :cells].astype(np.float32)
     head = covered & (y < chin_y)
     _, distance = nearest_fill(np.zeros_like(y), head)
-    around = 1 - (distance - face_size * 0.35) / (face_size * 0.5)
+    around = 1 - (distance - face_size * 0.22) / (face_size * 0.4)
     down = 1 - (y - chin_y + face_size * 0.02) / (face_size * 0.5)
     border = np.minimum(np.minimum(x, cells - 1 - x), np.minimum(y, 2 * (cells - 1 - y))) / (cells * 0.1)
     rigid = smoothstep(np.minimum(around, down)) * smoothstep(border)
