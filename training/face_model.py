@@ -280,9 +280,12 @@ def build(folder: Path, log=print) -> dict[str, np.ndarray]:
     places = first_places(small, mean, source_of, faces[: FACES["generated"]])
     places = refine(small, (mean, identity, dynamics), places, faces[::4], 6, log)
     mean, identity = learn_population(small, (mean, identity, dynamics), places, folder, LipBlend(small), log)
-    places = refine(small, (mean, identity, dynamics), places, faces, 3, log)
+    places = refine(small, (mean, identity, dynamics), places, faces[::2], 3, log)
     balls = eyeballs(mean, identity, small.parts)
-    balls["eye_centres"] += place_eyes((mean, identity, dynamics), places, balls, faces, log)
+    shift = place_eyes((mean, identity, dynamics), places, balls, faces[::2], log)
+    balls["eye_centres"] += shift
+    for eye, name in enumerate(("eye_left", "eye_right")):
+        mean[small.parts == FACE_PARTS.index(name)] += shift[eye]
     return {
         "mean": mean,
         "identity": identity,

@@ -14,7 +14,7 @@ from talkface.errors import InputError
 from talkface.face import checks
 from talkface.face.model import FaceModel
 from talkface.face.solver import Observation, Prior, State, initial_state, project, solve
-from talkface.space import DYNAMICS_AXES
+from talkface.space import DYNAMICS_AXES, UPPER_AXES
 from talkface.types import Camera, FaceFit, FaceMesh
 from talkface.warp import Warp, fit_warp
 
@@ -40,7 +40,7 @@ SPREADS = {
     "mouthPucker": 0.4, "mouthFunnel": 0.3, "mouthClose": 0.1, "jawForward": 0.1, "jawLeft": 0.15, "jawRight": 0.15,
     "mouthLeft": 0.2, "mouthRight": 0.2, "cheekPuff": 0.1, "tongueOut": 1e-3,
 }  # fmt: skip
-SPARSITY = 0.7  # linear cost of an activation, in units of 1 / spread
+SPARSITY, UPPER_SPARSITY = 4.0, 1.5  # linear cost of an activation of the mouth and eyes, of the brows and cheeks
 SYMMETRY_SPREAD = 0.15  # usual difference between the left and the right of a pair
 EXCLUSION = 0.9  # how strongly these avoid each other, 0-1
 EXCLUSIVE = (("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"), ("jawOpen", "mouthClose"),
@@ -154,12 +154,13 @@ def observe(points: np.ndarray, centre: np.ndarray) -> Observation:
 def expectation(identities: int) -> Prior:
     """What is expected of `identities` identity coefficients and of the dynamics."""
     spread = np.array([SPREADS.get(axis, USUAL_SPREAD) for axis in DYNAMICS_AXES])
+    sparsity = np.array([UPPER_SPARSITY if axis in UPPER_AXES else SPARSITY for axis in DYNAMICS_AXES])
     moves = len(spread)
     precision = np.eye(identities + moves)
     precision[identities:, identities:] = _dynamics_precision(spread)
     return Prior(
         precision=precision,
-        sparsity=np.concatenate([np.zeros(identities), SPARSITY / spread]),
+        sparsity=np.concatenate([np.zeros(identities), sparsity / spread]),
         lower=np.concatenate([np.full(identities, -3.5), np.zeros(moves)]),
         upper=np.concatenate([np.full(identities, 3.5), np.ones(moves)]),
         distance_cm=CAMERA_DISTANCE_CM,
