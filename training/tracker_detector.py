@@ -191,13 +191,16 @@ def train(args: argparse.Namespace) -> None:
         learner.resume(state)
     fetch = batches(produce, samples, frames, learner.seen + 1)
     last = time.time()
-    while not learner.done:
-        heat_loss, error = loss_of(net, *fetch())
-        learner.step(BATCH, heat=heat_loss, rest=error)
-        if time.time() - last > args.report or learner.done:
-            save(args.name, learner.state())
-            print(f"{time.strftime('%H:%M')} {learner.summary()}", flush=True)
-            last = time.time()
+    try:
+        while not learner.done:
+            heat_loss, error = loss_of(net, *fetch())
+            learner.step(BATCH, heat=heat_loss, rest=error)
+            if time.time() - last > args.report or learner.done:
+                save(args.name, learner.state())
+                print(f"{time.strftime('%H:%M')} {learner.summary()}", flush=True)
+                last = time.time()
+    finally:
+        save(args.name, learner.state())
 
 
 if __name__ == "__main__":

@@ -24,10 +24,12 @@ class Expression:
     def __init__(self, upright: np.ndarray, rng: np.random.Generator) -> None:
         self.upright = upright
         gap = np.abs(upright[list(INNER_LOWER), 1] - upright[list(INNER_UPPER), 1]).max()
-        self.opening = rng.beta(1.2, 2.0) * 0.62 if gap < CLOSED_GAP and rng.random() < 0.75 else 0.0
-        self.width = float(np.exp(rng.normal(-0.04, 0.1))) if rng.random() < 0.6 else 1.0
-        self.closing = rng.uniform(0.2, 1.0) if rng.random() < 0.35 else 0.0
-        line = (upright[list(INNER_UPPER)] + upright[list(INNER_LOWER)]) / 2
+        self.shows_teeth = gap > CLOSED_GAP
+        self.opening = float(rng.beta(1.2, 1.6) * 0.75) if rng.random() < 0.75 else 0.0
+        self.width = float(np.exp(rng.normal(-0.3 * self.opening, 0.1))) if rng.random() < 0.6 else 1.0
+        self.closing = float(np.clip(rng.uniform(0.2, 1.5), 0, 1)) if rng.random() < 0.4 else 0.0
+        lower = upright[list(INNER_LOWER)]
+        line = lower if self.shows_teeth else (upright[list(INNER_UPPER)] + lower) / 2
         order = np.argsort(line[:, 0])
         self.line_u, self.line_v = line[order, 0], line[order, 1]
         self.middle = line.mean(0)
@@ -94,22 +96,28 @@ class Expression:
         return out
 
 
-def interior(depth: np.ndarray, u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Colours (S, S, 3) of an opened mouth: dark, perhaps upper and lower teeth, perhaps a tongue."""
-    shade = rng.uniform(5, 70)
-    picture = np.ones((*depth.shape, 3), np.float32) * shade * np.array([1.25, 0.8, 0.75])
-    teeth = rng.uniform(110, 235) * np.array([1, 0.96, 0.88])
-    if rng.random() < 0.65:
-        picture = np.where(
-            (depth < rng.uniform(0.12, 0.5))[..., None], teeth * (0.85 + 0.15 * np.cos(u * 60))[..., None], picture
-        )
-    if rng.random() < 0.25:
-        picture = np.where((depth > rng.uniform(0.75, 0.9))[..., None], teeth * 0.85, picture)
-    elif rng.random() < 0.5:
-        picture = np.where(
-            (depth > rng.uniform(0.5, 0.8))[..., None], np.array([150, 75, 75]) * rng.uniform(0.6, 1.3), picture
-        )
-    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 0.7)
+def interior(depth: np.ndarray, across: np.ndarray, upper_teeth: bool, rng: np.random.Generator) -> np.ndarray:
+    """Colours (S, S, 3) of an opened mouth: dark towards the throat, perhaps teeth above or below, perhaps a tongue.
+
+    `depth` is 0 at the upper edge and 1 at the lower, `across` -1..1 between the corners.
+    """
+    across = np.clip(across, -1.2, 1.2)
+    throat = 1 - rng.uniform(0.2, 0.8) * np.exp(-((depth - 0.45) ** 2) / 0.08 - across**2 / 0.5)
+    picture = (rng.uniform(15, 110) * throat)[..., None] * np.array(
+        [1.3, rng.uniform(0.6, 0.9), rng.uniform(0.6, 0.85)]
+    )
+    teeth = rng.uniform(120, 245) * (1 - 0.5 * across**2)[..., None] * np.array([1, 0.96, 0.88])
+    teeth = teeth * (0.88 + 0.12 * np.cos(across * rng.uniform(15, 25)))[..., None]
+    if rng.random() < 0.6:
+        flat, top = rng.uniform(0.2, 0.8), rng.uniform(0.35, 0.85)
+        tongue = (depth > top + flat * across**2)[..., None]
+        shade = rng.uniform(90, 215) * (0.75 + 0.4 * (depth - top))[..., None]
+        picture = np.where(tongue, shade * np.array([1.0, rng.uniform(0.5, 0.72), rng.uniform(0.5, 0.72)]), picture)
+    if upper_teeth and rng.random() < 0.65:
+        picture = np.where((depth < rng.uniform(0.1, 0.45) * (1 - 0.5 * across**2))[..., None], teeth, picture)
+    if rng.random() < 0.35:
+        picture = np.where((depth > rng.uniform(0.75, 0.95) + 0.1 * across**2)[..., None], teeth * 0.85, picture)
+    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), rng.uniform(0.5, 1.2))
 
 
 def expressive(image: np.ndarray, upright_from_crop: np.ndarray, image_from_upright: np.ndarray,
@@ -127,11 +135,9 @@ def expressive(image: np.ndarray, upright_from_crop: np.ndarray, image_from_upri
     map_y = (b[1, 0] * u + b[1, 1] * v + b[1, 2]).astype(np.float32)
     crop = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if expression.opening > 0:
-        light = crop[depth > 0].mean() if (depth > 0).any() else 128
+        light = np.clip(crop[depth > 0].mean() / 120, 0.3, 1.3) if (depth > 0).any() else 1.0
         mask = cv2.GaussianBlur((depth > 0).astype(np.float32), (0, 0), 0.5)[..., None]
-        crop = (
-            (interior(depth, u, rng) * np.clip(light / 120, 0.3, 1.3) * mask + crop * (1 - mask))
-            .clip(0, 255)
-            .astype(np.uint8)
-        )
+        across = (u - expression.middle[0]) / expression.half
+        inner = interior(depth, across, not expression.shows_teeth, rng)
+        crop = (inner * light * mask + crop * (1 - mask)).clip(0, 255).astype(np.uint8)
     return crop, expression.moved(upright)

@@ -25,7 +25,7 @@ from training.tracker_textures import texture
 CROP_UNITS = 3.5
 BATCH = 64
 NEGATIVE_SHARE = 0.15
-EXPRESSIVE_SHARE = 0.22
+EXPRESSIVE_SHARE = 0.3
 SET_WEIGHT = {"generated": 1.0, "official": 2.5, "congress": 1.2}
 
 
@@ -180,15 +180,18 @@ def train(args: argparse.Namespace) -> None:
     fetch = batches(produce, *source)
     weights = torch.from_numpy(point_weights())
     last = time.time()
-    while not learner.done:
-        point_loss, face_loss = loss_of(learner.net, fetch(), weights)
-        learner.step(BATCH, points=point_loss * 10, face=face_loss * 0.1)
-        if time.time() - last > args.report or learner.done:
-            save(args.name, learner.state())
-            shadow.load_state_dict(learner.average)
-            table = measure(shadow, [samples[i] for i in held], [frames[i] for i in held], config.side)
-            print(f"{time.strftime('%H:%M')} {learner.summary()} {table}", flush=True)
-            last = time.time()
+    try:
+        while not learner.done:
+            point_loss, face_loss = loss_of(learner.net, fetch(), weights)
+            learner.step(BATCH, points=point_loss * 10, face=face_loss * 0.1)
+            if time.time() - last > args.report or learner.done:
+                save(args.name, learner.state())
+                shadow.load_state_dict(learner.average)
+                table = measure(shadow, [samples[i] for i in held], [frames[i] for i in held], config.side)
+                print(f"{time.strftime('%H:%M')} {learner.summary()} {table}", flush=True)
+                last = time.time()
+    finally:
+        save(args.name, learner.state())
 
 
 if __name__ == "__main__":

@@ -89,5 +89,5 @@ def batches(produce: Callable, *args: object) -> Callable[[], tuple]:
     context = get_context("fork")
     queue = context.Queue(8)
     context.Process(target=produce, args=(queue, *args), daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaving normally ends the worker, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaving normally ends the worker, too, and `finally` runs
     return lambda: queue.get(timeout=300)

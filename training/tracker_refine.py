@@ -21,7 +21,7 @@ from training.tracker_data import IRISES, LIDS, LIPS, Sample, frame_of, interocu
 from training.tracker_learner import Learner, batches, save, saved
 
 BATCH = 64
-EXPRESSIVE_SHARE = 0.35
+EXPRESSIVE_SHARE = 0.5
 EYE = dict(side=64, units=1.2, corners=(33, 133), below=0.0, box=(0.46, -0.3, 0.3))
 MOUTH = dict(side=80, units=1.7, corners=(61, 291), below=0.12, box=(0.5, -0.26, 0.42))
 
@@ -146,17 +146,20 @@ def train(args: argparse.Namespace) -> None:
     source = ([samples[i] for i in kept], [frames[i] for i in kept], parts, mirror, learners["eye"].seen + 1)
     fetch = batches(produce, *source)
     last = time.time()
-    while not learners["eye"].done:
-        for learner in learners.values():
-            learner.step(BATCH, points=loss_of(learner.net, *fetch()) * 10)
-        if time.time() - last > args.report or learners["eye"].done:
-            save(args.name, {name: learner.state() for name, learner in learners.items()})
-            for name, learner in learners.items():
-                shadow = RefineNet(learner.net.config)
-                shadow.load_state_dict(learner.average)
-                table = measure(shadow, parts[name][0], [samples[i] for i in held], [frames[i] for i in held])
-                print(f"{time.strftime('%H:%M')} {name} {learner.summary()} {table}", flush=True)
-            last = time.time()
+    try:
+        while not learners["eye"].done:
+            for learner in learners.values():
+                learner.step(BATCH, points=loss_of(learner.net, *fetch()) * 10)
+            if time.time() - last > args.report or learners["eye"].done:
+                save(args.name, {name: learner.state() for name, learner in learners.items()})
+                for name, learner in learners.items():
+                    shadow = RefineNet(learner.net.config)
+                    shadow.load_state_dict(learner.average)
+                    table = measure(shadow, parts[name][0], [samples[i] for i in held], [frames[i] for i in held])
+                    print(f"{time.strftime('%H:%M')} {name} {learner.summary()} {table}", flush=True)
+                last = time.time()
+    finally:
+        save(args.name, {name: learner.state() for name, learner in learners.items()})
 
 
 if __name__ == "__main__":

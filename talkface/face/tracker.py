@@ -32,7 +32,6 @@ MOST_ENLARGED = 2.0
 PEAK_AT_LEAST = 0.25
 FACE_AT_LEAST = 0.5
 LIKELY_LOGIT = 0.0
-LIKELY_SPREAD = 0.3
 SIZES_PX = (3.5, 64.0)
 SAME_FACE = 0.9
 MOST_FACES = 24
@@ -98,9 +97,8 @@ class FaceTracker:
         candidates = self.detect(image)
         if not candidates:
             return ()
-        first = self._read(image, [frame for _, frame in candidates])
-        likely = np.flatnonzero((first.logits > LIKELY_LOGIT) & (first.spreads < LIKELY_SPREAD))
-        again = [(candidates[k][0], frame_of(first.points[k], self.mean_shape)) for k in likely]
+        better, logits = self._first(image, [frame for _, frame in candidates])
+        again = [(candidates[k][0], better[k]) for k in np.flatnonzero(logits > LIKELY_LOGIT)]
         faces = self._finish(image, _distinct(again))
         return tuple(sorted(faces, key=lambda face: -frame_of(face.landmarks, self.mean_shape).size))
 
@@ -109,8 +107,8 @@ class FaceTracker:
 
         Skips the detector, so it follows a face that moves by less than about a fifth of its size per picture.
         """
-        first = self._read(image, [frame_of(previous, self.mean_shape)])
-        faces = self._finish(image, [(1.0, frame_of(first.points[0], self.mean_shape))])
+        better, _ = self._first(image, [frame_of(previous, self.mean_shape)])
+        faces = self._finish(image, [(1.0, better[0])])
         return faces[0] if faces else None
 
     @torch.inference_mode()
@@ -140,6 +138,14 @@ class FaceTracker:
             y = ((row + 0.5 + dy) * stride - 0.5 + 0.5) / scale - 0.5
             peaks.append((heat[row, column].item(), FaceFrame(x, y, size / scale, math.atan2(sine, cosine))))
         return peaks
+
+    @torch.inference_mode()
+    def _first(self, image: np.ndarray, frames: list[FaceFrame]) -> tuple[list[FaceFrame], np.ndarray]:
+        """Better frames, from the landmarks in the crops of `frames`, and the face logits (F,)."""
+        crops = cut(image, frames, self.side, self.units).to(self.device, memory_format=torch.channels_last)
+        points, logits = (answer.float().cpu().numpy() for answer in self.landmarks(crops))
+        placed = (to_image(marks, frame, self.side, self.units) for marks, frame in zip(points, frames, strict=True))
+        return [frame_of(marks, self.mean_shape) for marks in placed], logits
 
     @torch.inference_mode()
     def _read(self, image: np.ndarray, frames: list[FaceFrame]) -> _Reading:
