@@ -118,7 +118,8 @@ def test_the_mouth_opens_with_the_jaw(renderer):
 
 def test_rounding_narrows_and_spreading_widens_the_lips(renderer):
     """Measured on the flow itself: the distance that the mouth's corners travel apart."""
-    corners = torch.stack([renderer.mouth.corner, renderer.mouth.corner + renderer.mouth.axes[0] * renderer.mouth.length])
+    mouth = renderer.mouth
+    corners = torch.stack([mouth.corner, mouth.corner + mouth.axes[0] * mouth.length])
 
     def width(**axes: float) -> float:
         change = torch.from_numpy(pose(**axes)[:, MotionSpace.dynamics])

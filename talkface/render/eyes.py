@@ -20,6 +20,7 @@ OVERSAMPLE = 2
 EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 CLOSED_ASPECT = 0.09
 LID_FOLLOWS_GAZE = 0.75
+UNSEEN_IRIS = 50.0  # grey level where the portrait shows nothing of an iris
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def eyeball_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.n
     """Complete what the lids hide: white of the eye (3, h, w) and iris (4, h, w), twice the canvas's resolution.
 
     Returns:
-        white, iris, left, top: float32 pictures (colours 0-255, alpha 0-1) and the canvas position of their first texel.
+        white, iris, left, top: float32 pictures (colours 0-255, alpha 0-1), and where their first texel lies.
     """
     reach = 0.75 * shape.width
     centre = shape.corner + shape.along * shape.width / 2
@@ -126,25 +127,24 @@ def eyeball_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.n
         return np.zeros((3, 2, 2), np.float32), np.zeros((4, 2, 2), np.float32), float(left), float(top)
     white = push_pull(picture.transpose(2, 0, 1), white_known, smooth=30)
     iris_known = (inside > 1.0) & (from_iris < shape.iris_radius * 1.1)
-    iris = _complete_iris(picture, xy, shape, iris_known, white)
+    iris = _complete_iris(picture, xy, shape, iris_known)
     alpha = np.clip((shape.iris_radius * 1.04 - from_iris) / (0.16 * shape.iris_radius) + 0.5, 0, 1)
     return white, np.concatenate([iris, alpha[None]]).astype(np.float32), float(left), float(top)
 
 
-def _complete_iris(picture, xy, shape: EyeShape, known: np.ndarray, white: np.ndarray) -> np.ndarray:
+def _complete_iris(picture: np.ndarray, xy: np.ndarray, shape: EyeShape, known: np.ndarray) -> np.ndarray:
     """Fill the hidden part of the iris ring by ring: an iris is nearly the same all around."""
     radius = np.linalg.norm(xy - shape.iris, axis=-1)
     ring = np.minimum((radius * OVERSAMPLE).astype(int), 4 * OVERSAMPLE + int(shape.iris_radius * OVERSAMPLE * 2))
-    count = np.bincount(ring[known], minlength=ring.max() + 1)
-    out = np.empty((3, *radius.shape), np.float32)
-    for channel in range(3):
-        total = np.bincount(ring[known], picture[..., channel][known], minlength=ring.max() + 1)
-        filled = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        filled = np.interp(np.arange(len(filled)), np.flatnonzero(count > 0), filled[count > 0]) if known.any() else None
-        average = np.full(radius.shape, 50.0) if filled is None else filled[ring]
-        blend = blur(known.astype(np.float32), 1.0)
-        blend = np.clip(blend * 2 - 1, 0, 1)
-        out[channel] = picture[..., channel] * blend + average * (1 - blend)
+    rings = ring.max() + 1
+    count = np.bincount(ring[known], minlength=rings)
+    share = np.clip(blur(known.astype(np.float32), 1.0) * 2 - 1, 0, 1)
+    out = np.full((3, *radius.shape), UNSEEN_IRIS, np.float32)
+    for channel in range(3 if known.any() else 0):
+        total = np.bincount(ring[known], picture[..., channel][known], minlength=rings)
+        seen = np.flatnonzero(count)
+        average = np.interp(np.arange(rings), seen, total[seen] / count[seen])[ring]
+        out[channel] = picture[..., channel] * share + average * (1 - share)
     return out
 
 
@@ -229,7 +229,7 @@ class Eye(torch.nn.Module):
         return tuple(torch.lerp(table[low], table[low + 1], share) for table in self.edges)
 
     def _lids(self, upper, lower, lids, turn_down) -> tuple[torch.Tensor, torch.Tensor]:
-        """Heights of the lid edges now. The lids meet a little above the lower lid's rest; the upper follows the gaze."""
+        """Heights of the lid edges now: they meet a little above the lower lid's rest, and follow the gaze."""
         blink, squint, wide = (lids[:, k].view(-1, 1, 1, 1) for k in range(3))
         opening = lower - upper
         profile = (opening / opening.amax().clamp_min(1e-3)).clamp(0, 1)
@@ -242,7 +242,7 @@ class Eye(torch.nn.Module):
         return upper_now, torch.maximum(lower_now, torch.minimum(upper_now, meeting))
 
     def _skin(self, v, upper, lower, upper_now, lower_now) -> tuple[torch.Tensor, torch.Tensor]:
-        """Heights that the skin above and below the eye comes from: edges keep their shape, what is behind stretches."""
+        """Heights that the skin above and below comes from: edges keep their shape, the rest stretches."""
         top = upper - self.lid_skin
         bottom = lower + self.cheek_skin
         above = ((v - top) / (upper_now - top).clamp_min(1e-3)).clamp(0, 1)
@@ -279,5 +279,3 @@ def sclera_colour(still: np.ndarray, shapes: list[EyeShape]) -> np.ndarray | Non
         return None
     bright = found[found.mean(1) >= np.percentile(found.mean(1), 60)]
     return bright.mean(0)
-
-

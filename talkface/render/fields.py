@@ -44,7 +44,7 @@ def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 def nearest_fill(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Copy each unknown cell from the nearest known one; returns the field (..., H, W) and the distances (H, W) in cells."""
+    """Copy each unknown cell from the nearest known one: the field (..., H, W), and distances (H, W) in cells."""
     distance, (rows, columns) = ndimage.distance_transform_edt(~known, return_indices=True)
     return values[..., rows, columns], distance.astype(np.float32)
 

@@ -31,9 +31,7 @@ _KEPT = {
 
 def release_shares() -> np.ndarray:
     """(K,) share of the portrait's own activation of each axis that speech takes back."""
-    released = [
-        _KEPT.get(name, 1.0) if name.startswith(("mouth", "jaw", "tongue")) else 0.0 for name in DYNAMICS_AXES
-    ]
+    released = [_KEPT.get(name, 1.0) if name.startswith(("mouth", "jaw", "tongue")) else 0.0 for name in DYNAMICS_AXES]
     return np.array(released, np.float32)
 
 

@@ -41,9 +41,7 @@ def rasterize(points: np.ndarray, triangles: np.ndarray, height: int, width: int
     return triangle.reshape(height, width), barycentric.reshape(height, width, 3)
 
 
-def interpolate(
-    values: np.ndarray, triangles: np.ndarray, triangle: np.ndarray, barycentric: np.ndarray
-) -> np.ndarray:
+def interpolate(values: np.ndarray, triangles: np.ndarray, triangle: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
     """Spread vertex values (V, ...) over the pixels of a rasterisation: (H, W, ...) float32, zero where it is empty."""
     corners = triangles[np.maximum(triangle, 0)]
     shape = triangle.shape + (1,) * (values.ndim - 1)

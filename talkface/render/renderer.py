@@ -56,12 +56,13 @@ class Scene:
     def target(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Canvas positions (B, 2, h, w) of the frame positions x (B, w) times y (B, h)."""
         if not self.is_window:
-            x, y = (
-                torch.stack([self.view.to_canvas(row, float(r), axis) for row, r in zip(rows, self.distance, strict=True)])
-                for axis, rows in ((0, x), (1, y))
-            )
+            x, y = self._to_canvas(x, 0), self._to_canvas(y, 1)
         x = x[:, None, :].expand(-1, y.shape[1], -1)
         return torch.stack([x, y[:, :, None].expand_as(x)], 1)
+
+    def _to_canvas(self, along: torch.Tensor, axis: int) -> torch.Tensor:
+        pairs = zip(along, self.distance.tolist(), strict=True)
+        return torch.stack([self.view.to_canvas(row, distance, axis) for row, distance in pairs])
 
     def follow(self, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Displacement on the canvas (B, 2) of a portrait position (2,), and the frame position (B, 2) it gets."""
@@ -157,7 +158,8 @@ class Renderer:
         light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own)
         self.head = Sheet(whole, head_basis, everything, everything, canvas, pivot).to(self.device)
         self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
-        self.mouth = Mouth(fit, canvas, fields, line, make_plates(fit, canvas, line, light, own), light.throat, pivot).to(self.device)
+        plates = make_plates(fit, canvas, line, light, own)
+        self.mouth = Mouth(fit, canvas, fields, line, plates, light.throat, pivot).to(self.device)
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares()).to(self.device)

@@ -58,9 +58,7 @@ class Plate:
     offset_px: np.ndarray
 
 
-def mouth_light(
-    sclera: np.ndarray | None, skin: np.ndarray, highlight: float, own: OwnTeeth | None
-) -> MouthLight:
+def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float, own: OwnTeeth | None) -> MouthLight:
     """Choose the colours of the inside.
 
     Args:

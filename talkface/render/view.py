@@ -1,8 +1,8 @@
 """Head distance: which part of the canvas a frame shows, nearer or farther than the portrait.
 
-The view scales about the face. Nearer than the portrait it simply shows less of the picture. Farther it shows more, as far
-as the picture reaches; what is still missing is taken from the outer parts of the view, which are squeezed smoothly
-towards the border, so that nothing beyond the picture is ever invented.
+The view scales about the face. Nearer than the portrait it simply shows less of the picture. Farther it shows more, as
+far as the picture reaches; beyond that the head alone goes on shrinking, and what lies between it and the border is
+stretched smoothly, so that nothing beyond the picture is ever invented.
 """
 
 from __future__ import annotations
@@ -77,8 +77,10 @@ class View:
 
 
 def _half(along: torch.Tensor, frame_reach: float, canvas_reach: float, core: float, slope: float) -> torch.Tensor:
-    """One side of the face: `slope` as far as the `core` reaches on the canvas, then a softened knee and a straight line
-    that ends exactly at the canvas's reach at the frame's border."""
+    """One side of the face: `slope` as far as the `core` reaches on the canvas, a soft knee, then a straight line.
+
+    It ends exactly at the canvas's reach at the frame's border.
+    """
     if slope * frame_reach <= canvas_reach:
         return along * slope
     knee = min(core, 0.97 * canvas_reach) / slope
