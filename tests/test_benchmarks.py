@@ -1,0 +1,82 @@
+"""The arithmetic of the benchmarks: known poses come out, known features move, published tables replace old ones."""
+
+import numpy as np
+import pytest
+
+from benchmarks.controls import FEATURES, LIP_CORNERS, Look
+from benchmarks.quality import medians, publish, summary_table
+from talkface.face.model import FaceModel
+from talkface.pose import rotation
+from training.life_statistics import blink_lengths_s, speed_shares, take_out_pose
+
+
+def neutral_marks() -> np.ndarray:
+    """Landmarks (478, 3) of the mean face in pixels, y down, z away; irises in the middle of the eyes."""
+    model = FaceModel.load()
+    mesh = model.mesh(np.zeros(model.identities))
+    seen = (mesh.neutral[model.landmark_vertices] * model.landmark_weights[..., None]).sum(1)
+    marks = np.zeros((478, 3))
+    marks[: len(seen)] = seen * (20, -20, -20)
+    marks[468:473] = marks[[33, 133]].mean(0)
+    marks[473:] = marks[[362, 263]].mean(0)
+    return marks
+
+
+def test_take_out_pose_finds_the_rotation_and_leaves_the_face():
+    face = neutral_marks()
+    yaw_deg = np.array([0.0, 0.0, 0.0, 5.0, 12.0])
+    flipped = np.diag([1.0, -1.0, -1.0])
+    turned = np.stack([face @ (flipped @ rotation(yaw, 0, 0) @ flipped).T + (300, 200, 0) for yaw in yaw_deg])
+    flat, angles = take_out_pose(turned)
+    np.testing.assert_allclose(np.abs(angles[:, 1]), yaw_deg, atol=0.2)
+    np.testing.assert_allclose(angles[:, [0, 2]], 0, atol=0.2)
+    np.testing.assert_allclose(flat, np.broadcast_to(flat[0], flat.shape), atol=0.3)
+
+
+def test_speed_shares_find_the_band():
+    times_s = np.arange(500) / 25
+    shares = speed_shares(np.stack([np.sin(2 * np.pi * 2.0 * times_s)] * 3, 1))
+    assert shares[4] > 0.95
+    assert shares.sum() == pytest.approx(1)
+
+
+def test_blinks_are_found_with_their_length():
+    flat = np.broadcast_to(neutral_marks(), (100, 478, 3)).copy()
+    for upper, lower in ((159, 145), (386, 374)):
+        flat[40:45, upper] = flat[40:45, lower]
+    np.testing.assert_allclose(blink_lengths_s(flat), [0.2])
+
+
+def test_features_follow_the_lip_corners_and_nothing_else():
+    face = neutral_marks()
+    smile = face.copy()
+    width_px = np.linalg.norm(face[[33, 133]].mean(0) - face[[362, 263]].mean(0))
+    smile[list(LIP_CORNERS), 1] -= 0.05 * width_px
+    change = Look.of(smile[None]).features() - Look.of(face[None]).features()
+    expected = np.array([0.05 if name == "lip corners up" else 0.0 for name in FEATURES])
+    np.testing.assert_allclose(change, expected, atol=2e-3)
+
+
+def test_gaze_and_distance_are_read_from_the_landmarks():
+    face, aside = neutral_marks(), neutral_marks()
+    aside[468:] += (0.1 * np.linalg.norm(face[33] - face[133]), 0, 0)
+    assert Look.of(aside[None]).gaze_deg()[0] - Look.of(face[None]).gaze_deg()[0] == pytest.approx(13.8, abs=1.5)
+    near = Look.of(1.25 * face[None]).interocular_px() / Look.of(face[None]).interocular_px()
+    assert near == pytest.approx(1.25)
+
+
+def test_medians_take_the_size_of_lags_and_skip_what_is_missing():
+    rows = [{"env_lag_ms": -40, "env_r": 0.5}, {"env_lag_ms": 40}, {"env_lag_ms": 0, "env_r": 0.7}]
+    assert medians(rows) == {"env_r": pytest.approx(0.6), "env_lag_ms": 40}
+    assert "| abs env_lag_ms | 40 |" in summary_table({"ours": rows})
+
+
+def test_publish_replaces_only_its_own_part(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- quality -->\nold\n<!-- /quality -->\nafter\n", encoding="utf-8")
+    publish(readme, "new\n", "quality")
+    publish(readme, "more\n", "controls")
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith("before\n<!-- quality -->\nnew\n<!-- /quality -->\nafter\n")
+    assert text.endswith("<!-- controls -->\nmore\n<!-- /controls -->\n")
+    assert "old" not in text
