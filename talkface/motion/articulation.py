@@ -77,14 +77,14 @@ def articulate(features: SpeechFeatures, fps: float, duration_s: float) -> Artic
 
 def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
     """Curves (T,) at `FEATURE_RATE_HZ` of every channel of `visemes.CHANNELS`, on the clock of the features."""
-    phones = features.phones.astype(np.float64)
     targets, dominance = tables(features.phone_names)
+    weights = expectation(features.phones, dominance)
+    wishes = expectation(features.phones, dominance * targets)
     curves = {}
     for column, name in enumerate(CHANNELS):
         kernel = dominance_kernel(*KERNEL_MS[name])
-        weight = smooth(phones @ dominance[:, column], kernel)
-        curves[name] = smooth(phones @ (dominance[:, column] * targets[:, column]), kernel) / np.maximum(weight, 1e-6)
-    silence = phones[:, features.phone_names.index("sil")]
+        curves[name] = smooth(wishes[:, column], kernel) / np.maximum(smooth(weights[:, column], kernel), 1e-6)
+    silence = silence_of(features)
     curves["opening"] = curves["opening"] * loudness_gain(features.level_db, silence)
     rest = pause_curve(silence)
     for name in curves:
@@ -93,6 +93,17 @@ def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
     curves["tuck"] = np.clip(1.8 * curves["tuck"] - 0.25, 0, 1)
     final = dominance_kernel(SMOOTH_MS, SMOOTH_MS)
     return {name: smooth(curve, final) for name, curve in curves.items()}
+
+
+def expectation(phones: np.ndarray, table: np.ndarray, block: int = 20_000) -> np.ndarray:
+    """Mean of a table (P, C) over the phones (T, P) heard in each frame: (T, C), without a float copy of them all."""
+    parts = [phones[i : i + block].astype(np.float32) @ table for i in range(0, len(phones), block)]
+    return np.concatenate(parts)
+
+
+def silence_of(features: SpeechFeatures) -> np.ndarray:
+    """Posterior (T,) that nobody speaks."""
+    return features.phones[:, features.phone_names.index("sil")].astype(np.float64)
 
 
 def dominance_kernel(before_ms: float, after_ms: float) -> np.ndarray:
@@ -132,8 +143,7 @@ def pause_curve(silence: np.ndarray) -> np.ndarray:
 
 def speaking_curve(features: SpeechFeatures) -> np.ndarray:
     """(T,) at `FEATURE_RATE_HZ`: 1 from just before the first sound to just after the last, 0 in very long pauses."""
-    silence = features.phones[:, features.phone_names.index("sil")].astype(np.float64)
-    quiet = smooth(silence, dominance_kernel(30, 30)) > 0.5
+    quiet = smooth(silence_of(features), dominance_kernel(30, 30)) > 0.5
     talking = np.ones(len(quiet))
     margin = round(0.3 * FEATURE_RATE_HZ)
     for start, stop in runs(quiet):

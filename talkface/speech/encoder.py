@@ -19,6 +19,7 @@ from talkface.types import FEATURE_RATE_HZ, Speech, SpeechFeatures
 
 WEIGHTS_NAME = "speech_encoder"
 CHUNK_FRAMES = 1500
+SHORTEST_VOICE_FRAMES = 3
 SILENCE = "sil"
 
 
@@ -116,8 +117,9 @@ class SpeechEncoder:
             stop = min(total, start + chunk_frames)
             chunk = self._encode_chunk(speech.samples, start, stop, loudness.gain)
             phones[start:stop], level_db[start:stop], voiced[start:stop], pitch_hz[start:stop] = chunk
-        voice = 1 - phones[:, names.index(SILENCE)].astype(np.float32)
-        return SpeechFeatures(phones, names, level_db, voiced, pitch_hz, bool(voice.max() < 0.5))
+        return SpeechFeatures(
+            phones, names, level_db, voiced, pitch_hz, not _holds_voice(phones[:, names.index(SILENCE)])
+        )
 
     @torch.inference_mode()
     def _encode_chunk(self, samples: np.ndarray, start: int, stop: int, gain: float) -> tuple[np.ndarray, ...]:
@@ -134,6 +136,12 @@ class SpeechEncoder:
         voicing = voicing * (1 - silence)
         pitch_hz = torch.where(voicing > 0.5, pitch_hz, torch.zeros_like(pitch_hz))
         return tuple(x.float().cpu().numpy() for x in (phones, level_db, voicing, pitch_hz))
+
+
+def _holds_voice(silence: np.ndarray) -> bool:
+    """Whether anything but silence lasts `SHORTEST_VOICE_FRAMES` somewhere, given the posterior (T,) of silence."""
+    size = min(SHORTEST_VOICE_FRAMES, len(silence))
+    return bool(np.convolve(silence < 0.5, np.ones(size), mode="valid").max() >= size)
 
 
 def config_record(config: PhoneNetConfig) -> dict:

@@ -68,10 +68,13 @@ def measure_loudness(samples: np.ndarray, block_frames: int = 60_000) -> Loudnes
     heard = np.where(edges[:-1] > 20 * np.log10(SILENT_RMS), counts, 0.0)
     if heard.sum() < 2:
         return Loudness(SILENT_RMS, True)
-    quiet_limit = edges[:-1][heard > 0].max() - 40.0
+    quiet_limit = edges[_percentile_bin(heard, 0.99)] - 40.0
     heard = np.where(edges[:-1] >= quiet_limit, heard, 0.0)
-    place = int(np.searchsorted(np.cumsum(heard), 0.95 * heard.sum()))
-    return Loudness(float(10 ** ((edges[place] + 0.125) / 20)), False)
+    return Loudness(float(10 ** ((edges[_percentile_bin(heard, 0.95)] + 0.125) / 20)), False)
+
+
+def _percentile_bin(counts: np.ndarray, share: float) -> int:
+    return int(np.searchsorted(np.cumsum(counts), share * counts.sum()))
 
 
 def cut(samples: np.ndarray, start: int, stop: int) -> torch.Tensor:
