@@ -1,9 +1,9 @@
-"""Phone labels for real English speech, by pocketsphinx: forced alignment where there is a text, else of its own hearing.
+"""Phone labels for real English speech by pocketsphinx: aligned with the text, or with its own hearing of it.
 
     python -m training.speech_labels --data ../shared/data --out ../scratch/speech/corpus
 
-Utterances whose alignment fails are dropped, and so are those it aligns badly (mean phone score). GRID sentences take their text
-from the file name.
+Utterances whose alignment fails are dropped, and so are those it aligns badly (mean phone score). GRID sentences take
+their text from the file name.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from pathlib import Path
 import numpy as np
 import pocketsphinx
 import soundfile as sf
+
 from training.speech_corpus import CorpusWriter, Utterance
 from training.speech_phones import from_arpabet
 
 FRAME_S = 0.01
 ENGLISH = ("sampledata_audiofiles", "en_US", "en_GB", "Us_English", "english", "mfa_", "jfk", "LJ00", "spk")
+DIGITS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "zero"]
 GRID_WORDS = [
     dict(b="bin", l="lay", p="place", s="set"), dict(b="blue", g="green", r="red", w="white"),
     dict(a="at", b="by", i="in", w="with"), None,
-    dict(zip("123456789z", "one two three four five six seven eight nine zero".split(), strict=True)),
+    dict(zip("123456789z", DIGITS, strict=True)),
     dict(a="again", n="now", p="please", s="soon"),
 ]  # fmt: skip
 

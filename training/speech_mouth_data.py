@@ -1,7 +1,7 @@
 """Tracked mouths of real speakers, to learn from and to measure on: lip opening and mouth width over time.
 
-Opening and width are in inter-ocular distances, as `tools/score.py` measures them: landmarks 13-14 and 61-291 after head
-pose, position and scale are removed per frame.
+Opening and width are in inter-ocular distances, as `tools/score.py` measures them: landmarks 13-14 and 61-291 after
+head pose, position and scale are removed per frame.
 """
 
 from __future__ import annotations

@@ -21,15 +21,19 @@ UNKNOWN = -1
 _IPA = {
     "AA": "a ɑ ɐ ä ʌ̃ ɑ̃ ã", "AE": "æ", "AH": "ə ʌ ɜ ɘ ᵻ ɤ ɯ̽ ɪ̈", "AO": "ɔ ɒ ɔ̃ õ", "EH": "ɛ e̞ ɛ̃ ẽ", "ER": "ɚ ɝ",
     "EY": "e", "IH": "ɪ ɨ", "IY": "i ɯ", "OW": "o", "UH": "ʊ", "UW": "u ʉ", "YX": "y ʏ ɥ", "OE": "ø œ ɵ ɞ œ̃",
-    "B": "b ɓ", "CH": "tʃ tɕ tʂ", "D": "d ɖ ɗ", "DH": "ð", "F": "f ɸ", "G": "ɡ g ɠ ɣ", "HH": "h ɦ ħ ʔ ʕ", "JH": "dʒ dʑ dʐ ɟ",
-    "K": "k q c", "L": "l ɭ ʎ ɬ ɫ", "M": "m ɱ", "N": "n ɳ ɲ", "NG": "ŋ ɴ", "P": "p", "R": "ɹ ɻ", "RX": "r ɾ ɽ ʀ ʁ ɺ",
+    "B": "b ɓ", "CH": "tʃ tɕ tʂ", "D": "d ɖ ɗ", "DH": "ð", "F": "f ɸ", "G": "ɡ g ɠ ɣ", "HH": "h ɦ ħ ʔ ʕ",
+    "JH": "dʒ dʑ dʐ ɟ", "K": "k q c", "L": "l ɭ ʎ ɬ ɫ",
+    "M": "m ɱ", "N": "n ɳ ɲ", "NG": "ŋ ɴ", "P": "p", "R": "ɹ ɻ", "RX": "r ɾ ɽ ʀ ʁ ɺ",
     "S": "s", "SH": "ʃ ɕ ʂ", "T": "t ʈ", "TH": "θ", "V": "v ʋ β", "W": "w ʍ", "XX": "x χ ç", "Y": "j ʝ", "Z": "z",
     "ZH": "ʒ ʑ ʐ",
 }  # fmt: skip
 _BASE = {symbol: phone for phone, symbols in _IPA.items() for symbol in symbols.split()}
-_DIPHTHONGS = {"aɪ": "AY", "ai": "AY", "aj": "AY", "aʊ": "AW", "au": "AW", "eɪ": "EY", "ei": "EY", "oʊ": "OW", "əʊ": "OW",
-               "ou": "OW", "ɔɪ": "OY", "ɔʏ": "OY", "ɔy": "OY", "oi": "OY", "ɪə": "IH", "iə": "IH", "eə": "EH", "ʊə": "UH",
-               "ɜː": "ER", "əl": "L", "ts": "S", "dz": "Z", "pf": "F", "n̩": "N", "l̩": "L", "ɜɹ": "ER"}  # fmt: skip
+_DIPHTHONGS = {
+    "aɪ": "AY", "ai": "AY", "aj": "AY", "aʊ": "AW", "au": "AW", "eɪ": "EY", "ei": "EY", "oʊ": "OW", "əʊ": "OW",
+    "ou": "OW", "ɔɪ": "OY", "ɔʏ": "OY", "ɔy": "OY", "oi": "OY", "ɪə": "IH", "iə": "IH", "eə": "EH", "ʊə": "UH", "ɜː": "ER",
+    "əl": "L",
+    "ts": "S", "dz": "Z", "pf": "F", "n̩": "N", "l̩": "L", "ɜɹ": "ER",
+}  # fmt: skip
 _MODIFIERS = "ːˑˈˌʲʰʷˠˤ̩̯̃̃͡.-ʼ̪̥̬̞̝̘̟̠ʱ̚'\"\u0306012345˥˦˧˨˩"
 
 

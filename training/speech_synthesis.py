@@ -18,13 +18,18 @@ import numpy as np
 import pocketsphinx
 import soundfile as sf
 from scipy.signal import resample_poly
+
 from training.speech_corpus import RATE_HZ, CorpusWriter, Utterance
 from training.speech_phones import INDEX, STOPS, UNKNOWN, from_arpabet, from_ipa
 from training.speech_texts import WORDS, nonsense
 
-VARIANTS = ("m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 Andy Annie Alicia adam anika belinda boris caleb david edward gustave "
-            "iven john linda max michel miguel pablo quincy steph travis victor zac Mario Diogo Denis Gene Lee croak "
-            "klatt klatt2 klatt3 klatt4 whisper whisperf").split()  # fmt: skip
+VARIANTS = [
+    "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5", "Andy", "Annie", "Alicia", "adam",
+    "anika", "belinda", "boris", "caleb", "david", "edward", "gustave", "iven", "john", "linda", "max", "michel",
+    "miguel",
+    "pablo", "quincy", "steph", "travis", "victor", "zac", "Mario", "Diogo", "Denis", "Gene", "Lee", "croak", "klatt",
+    "klatt2", "klatt3", "klatt4", "whisper", "whisperf",
+]  # fmt: skip
 PHONEME_EVENT, END_EVENT = 7, 0
 RATE_PARAMETER, PITCH_PARAMETER, RANGE_PARAMETER = 1, 3, 4
 SILENCE = INDEX["sil"]

@@ -2,8 +2,8 @@
 
     python -m training.speech_train --corpus ../scratch/speech/corpus --run ../scratch/speech/run1 --minutes 50
 
-Soft targets: each 20 ms frame carries the share of every phone in it. The learning rate follows the clock, so a run ends
-well whatever the machine's load; it can be interrupted and resumed. `--store` writes the averaged weights.
+Soft targets: each 20 ms frame carries the share of every phone in it. The learning rate follows the clock, so a run
+ends well whatever the machine's load; it can be interrupted and resumed. `--store` writes the averaged weights.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from training.speech_phones import INDEX, PHONES, UNKNOWN
 from training.store import store
 
 CROP_FRAMES = 160
-SHARES = {"librispeech": 0.27, "speechocean762": 0.22, "espeak": 0.25, "flite": 0.14, "grid_s1": 0.04, "nothing": 0.02}
+SHARES = {
+    "librispeech": 0.27, "speechocean762": 0.22, "espeak": 0.25, "flite": 0.14, "grid_s1": 0.04, "heard": 0.08,
+    "nothing": 0.02,
+}  # fmt: skip
 OTHER_SHARE = 0.02
 HELD_OUT = ("librispeech/12", "speechocean762/000", "espeak/sv", "ljspeech/")
 PEAK_RATE = 2e-3
@@ -32,8 +35,7 @@ AVERAGE_EVERY, AVERAGE_SPAN = 8, 300
 
 
 def targets_of(segments: np.ndarray, start_s: float, speed: float) -> np.ndarray:
-    """Soft labels (CROP_FRAMES, P) of a crop that starts at `start_s` and was played `speed` times as fast; rows of zeros
-    where nothing is known."""
+    """Soft labels (CROP_FRAMES, P) of a crop from `start_s`, played `speed` times as fast; zero rows where unknown."""
     times_s = start_s + (np.arange(CROP_FRAMES * 4) + 0.5) / 200 * speed
     place = np.searchsorted(segments[:, 1], times_s, side="right")
     inside = place < len(segments)
@@ -84,7 +86,7 @@ class Corpus:
         return sound, labels, features.LOUD_RMS / loud * 10 ** (rng.normal(0, 3) / 20)
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mel (size, 2 * CROP_FRAMES, MEL_BANDS) with a random equaliser and masks, and targets (size, CROP_FRAMES, P)."""
+        """Mel (size, 2 * CROP_FRAMES, MEL_BANDS), equalised and masked at random; targets (size, CROP_FRAMES, P)."""
         rows = [self.draw(rng) for _ in range(size)]
         sound = torch.from_numpy(np.stack([r[0] * np.float32(r[2]) for r in rows]))
         mel = features.log_mel(sound, 1.0)
@@ -101,7 +103,7 @@ class Corpus:
 
 
 def crop(utterance: Utterance, count: int, speed: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A random stretch of an utterance played `speed` times as fast: sound (count,) and targets; zeros beyond its ends."""
+    """A random stretch of an utterance, `speed` times as fast: sound (count,), zeros beyond its ends, and targets."""
     length = len(utterance.samples)
     span = int(count * speed) + 2
     slack = max(length - span, 0)
