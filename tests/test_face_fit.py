@@ -171,14 +171,3 @@ def test_overlay_draws_on_the_face():
     assert (sheet[400:600, 400:600] != 128).any()
     seen = project(fit, posed_vertices(fit))
     assert seen.shape == (len(fit.mesh.neutral), 2) and np.isfinite(seen).all()
-
-
-def test_blur_is_noticed():
-    from PIL import Image, ImageFilter
-    from skimage import data
-
-    landmarks = np.load(DATA / "astronaut_landmarks.npy") / np.float32(8)
-    sharp = data.astronaut()
-    soft = np.asarray(Image.fromarray(sharp).filter(ImageFilter.GaussianBlur(3)))
-    assert checks.blur_warnings(sharp, landmarks) == ()
-    assert len(checks.blur_warnings(soft, landmarks)) == 1

@@ -26,6 +26,7 @@ from training.face_topology import decimate, edge_loop, edge_path, quad_edges
 
 SAMPLES = 4000
 IDENTITIES = 40
+# Of each eyeball only the outer shell is kept; the iris below it comes from the portrait.
 PART_POLYGONS = {"face": (0, 9230), "head": (9230, 11144), "socket": (11144, 13226), "gums": (14034, 17006),
                  "teeth": (17006, 21496), "eye_left": (21496, 22296), "eye_right": (23094, 23894)}  # fmt: skip
 FIRST_TONGUE_VERTEX = 16594
@@ -71,8 +72,6 @@ def read_head(folder: Path) -> Head:
     parts = np.full(len(vertices), 255, np.uint8)
     for name, (first, last) in reversed(PART_POLYGONS.items()):
         chosen = (polygon >= first) & (polygon < last)
-        if name.startswith("eye"):
-            chosen = _outer_shell(triangles, chosen)
         kept |= chosen
         members = np.unique(triangles[chosen])
         for part, which in _split_jaws(name, members, expressions["jawOpen"]):
@@ -84,11 +83,6 @@ def read_head(folder: Path) -> Head:
     }
     identity = source["identity"].astype(np.float64)
     return Head(vertices, identity, expressions, triangles[kept], polygon[kept], parts, upper, lower, lids)
-
-
-def _outer_shell(triangles: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """The eyeball polygons are given sclera first, then the lens shell: this range is the outer shell already."""
-    return chosen
 
 
 def _split_jaws(name: str, members: np.ndarray, jaw_open: np.ndarray) -> list[tuple[str, np.ndarray]]:
@@ -280,9 +274,9 @@ def build(folder: Path, log=print) -> dict[str, np.ndarray]:
     places = first_places(small, mean, source_of, faces[: FACES["generated"]])
     places = refine(small, (mean, identity, dynamics), places, faces[::4], 6, log)
     mean, identity = learn_population(small, (mean, identity, dynamics), places, folder, LipBlend(small), log)
-    places = refine(small, (mean, identity, dynamics), places, faces[::2], 3, log)
+    places = refine(small, (mean, identity, dynamics), places, faces, 3, log)
     balls = eyeballs(mean, identity, small.parts)
-    shift = place_eyes((mean, identity, dynamics), places, balls, faces[::2], log)
+    shift = place_eyes((mean, identity, dynamics), places, balls, faces, log)
     balls["eye_centres"] += shift
     for eye, name in enumerate(("eye_left", "eye_right")):
         mean[small.parts == FACE_PARTS.index(name)] += shift[eye]

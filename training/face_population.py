@@ -19,7 +19,7 @@ from talkface.face.solver import State, project
 from talkface.types import FACE_PARTS
 from training.face_landmarks import FACES, Correspondence, average_shape, load_faces, mirror_permutation, mirrored
 
-CALM_FACES = {"generated": 500, "official": 553, "portraits": 194, "congress": 300}
+CALM_FACES = {"generated": 900, "official": 553, "portraits": 194, "congress": 500}
 CALM_OPENING = 0.03  # lips, in inter-ocular distances
 CALM_YAW_DEG = 22.0
 MODES = 14

@@ -1,9 +1,9 @@
 """The face model's own topology: which vertices of the source head to keep, and the triangles between them.
 
-Half-edge collapse: the edge that is shortest, relative to the length wanted at its place, and whose loss bends the surface
-least (Garland and Heckbert's quadric error) goes first; a vertex is merged into its neighbour unless that would flip a
-triangle, tear the surface or remove a protected vertex. What remains is a subset of the source's vertices, so every shape
-of the source carries over exactly.
+Half-edge collapse: the edge that is shortest, relative to the length wanted at its place, and whose loss bends the
+surface least (Garland and Heckbert's quadric error) goes first; a vertex is merged into its neighbour unless that would
+flip a triangle, tear the surface or remove a protected vertex. What remains is a subset of the source's vertices, so
+every shape of the source carries over exactly.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""What a person should know about a portrait before it speaks: refusals and warnings, from landmarks and pixels."""
+"""What a person should know about a portrait before it speaks: refusals and warnings, from its landmarks."""
 
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from talkface import landmarks as marks_of
 from talkface.errors import InputError
@@ -13,9 +12,6 @@ MAX_YAW_DEG, GOOD_YAW_DEG = 60.0, 35.0
 CLOSED_EYE = 0.12  # lid opening / eye width
 WIDE_MOUTH = 0.3  # lip opening / inter-ocular distance
 POOR_FIT = 0.08  # rms error / inter-ocular distance
-BLURRED = 0.58  # `blur` of a picture that looks out of focus (sharp photographs: .3-.5)
-BLUR_FACE_PX = 110  # the size of a face at which blur is measured
-_BLUR_TAPS = 9
 EYE_CORNERS = ((33, 133), (362, 263))
 LID_PAIRS = ((159, 145, 33, 133), (386, 374, 362, 263))  # upper, lower, corners
 LIP_MIDDLE = (13, 14)
@@ -83,34 +79,3 @@ def lip_opening(landmarks: np.ndarray) -> float:
     """Distance between the inner lip edges / inter-ocular distance, from landmarks (478, 2+)."""
     upper, lower = LIP_MIDDLE
     return float(np.linalg.norm(landmarks[upper, :2] - landmarks[lower, :2]) / max(interocular(landmarks), 1e-6))
-
-
-def blur_warnings(image: np.ndarray, landmarks: np.ndarray) -> tuple[str, ...]:
-    """The warning for a face that is out of focus, if it is; `image` (H, W, 3) uint8."""
-    if blur(image, landmarks) < BLURRED:
-        return ()
-    return ("The face is blurred; a sharper picture gives a sharper video.",)
-
-
-def blur(image: np.ndarray, landmarks: np.ndarray) -> float:
-    """How blurred the face is, 0-1: the share of its detail that survives another blur.
-
-    Crete et al., "The blur effect: perception and estimation with a new no-reference perceptual blur metric" (2007), on
-    the face alone, reduced to BLUR_FACE_PX; `image` (H, W, 3) uint8, landmarks (478, 2+) in its pixels.
-    """
-    face = landmarks[: marks_of.SURFACE_COUNT, :2]
-    limit = np.array([image.shape[1], image.shape[0]], float)
-    low, high = (np.clip(edge + 0.5, 0.0, limit) for edge in (face.min(0), face.max(0)))
-    if (high - low).min() < _BLUR_TAPS:
-        return 1.0
-    size = np.maximum((high - low) * min(1.0, BLUR_FACE_PX / (high - low).max()), 2 * _BLUR_TAPS).round().astype(int)
-    grey = Image.fromarray(image).convert("L").resize(tuple(size), Image.Resampling.LANCZOS, box=(*low, *high))
-    plane = np.asarray(grey, np.float64)
-    return max(_blur_along_rows(plane), _blur_along_rows(plane.T))
-
-
-def _blur_along_rows(plane: np.ndarray) -> float:
-    blurred = np.lib.stride_tricks.sliding_window_view(plane, _BLUR_TAPS, axis=1).mean(-1)
-    detail = np.abs(np.diff(plane[:, _BLUR_TAPS // 2 : -(_BLUR_TAPS // 2)], axis=1))
-    lost = np.maximum(detail - np.abs(np.diff(blurred, axis=1)), 0.0)
-    return float(1.0 - lost.sum() / max(detail.sum(), 1e-9))
