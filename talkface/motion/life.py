@@ -195,22 +195,45 @@ def breathing(rhythm: Rhythm, seed: int) -> np.ndarray:
 
 
 def brows(rhythm: Rhythm, seed: int, style: Style) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inner brow raise, outer brow raise and frown, each (N,) 0-1: up where the voice rises, a slow play otherwise."""
+    """Inner brow raise, outer brow raise and frown, each (N,) 0-1.
+
+    One height that goes up on stresses, higher where the voice rises, has a level of its own for every phrase and plays
+    slowly in between; below its rest it is a frown.
+    """
     rng = stream(seed, "brows")
     samples = len(rhythm.activity)
-    inner, outer, down = np.zeros(samples), np.zeros(samples), np.zeros(samples)
+    height, tilt = np.zeros(samples), np.zeros(samples)
+    for start_s, end_s in rhythm.phrase_s:
+        level, lean = np.clip(rng.normal(0.12, 0.26), -0.35, 0.7), rng.uniform(-0.35, 0.35)
+        length_s, late_s = end_s - start_s, rng.uniform(0.0, 0.25)
+        for curve, size in ((height, level), (tilt, lean)):
+            _add_hold(curve, start_s - 0.1 + late_s, rng.uniform(0.25, 0.45), 0.75 * length_s, 0.6, size)
     for at_s, strength, pitch in zip(rhythm.accent_s, rhythm.accent_strength, rhythm.accent_pitch, strict=True):
-        raised, frowned = rng.random() < 0.25 + 0.5 * pitch, rng.random() < 0.12
-        size, hold_s = rng.uniform(0.15, 0.45) * (0.4 + 0.6 * max(strength, pitch)), rng.uniform(0.3, 0.7)
-        share = rng.uniform(0.5, 1.0)
-        if raised:
-            _add_bump(inner, at_s - 0.02, 0.16, hold_s, size * share)
-            _add_bump(outer, at_s - 0.02, 0.16, hold_s, size * (1.4 - share))
-        elif frowned:
-            _add_bump(down, at_s, 0.2, hold_s, size * 0.7)
-    play = np.clip(band_noise(rng, samples, 0.08, 0.5), 0, 2) * 0.05 * (0.3 + 0.7 * rhythm.activity)
-    begin = ease(rhythm.times_s / 0.4)
-    return tuple(np.clip(smooth(c, 0.03), 0, 0.6) * begin * style.brow for c in (inner + play, outer + play, down))
+        taken, frowned = rng.random() < 0.3 + 0.5 * pitch, rng.random() < 0.2
+        size = rng.uniform(0.25, 0.75) * (0.4 + 0.6 * max(strength, pitch)) * (-0.5 if frowned else 1.0)
+        if taken:
+            _add_bump(height, at_s - 0.02, rng.uniform(0.16, 0.24), rng.uniform(0.3, 0.7), size)
+    play = band_noise(rng, samples, 0.08, 0.6) * 0.11 * (0.25 + 0.75 * rhythm.activity)
+    height = smooth(height + play, 0.03) * ease(rhythm.times_s / 0.4) * style.brow
+    up, down = 0.8 * np.tanh(np.maximum(height, 0) / 0.6), np.clip(-height, 0, 0.5)
+    return up * (1 + tilt), up * (1 - tilt), down
+
+
+def _add_hold(curve: np.ndarray, at_s: float, rise_s: float, hold_s: float, fall_s: float, size: float) -> None:
+    """Add a plateau to `curve` (N,) in place: from `at_s` up, held, and down again."""
+    low, high = max(0, int(at_s * GRID_HZ)), min(len(curve), int((at_s + rise_s + hold_s + fall_s) * GRID_HZ) + 2)
+    since_s = np.arange(low, high) / GRID_HZ - at_s
+    curve[low:high] += size * ease(since_s / rise_s) * (1 - ease((since_s - rise_s - hold_s) / fall_s))
+
+
+def lids_play(rhythm: Rhythm, seed: int) -> np.ndarray:
+    """How wide the eyes are between blinks (N,), -.35 (narrow) to .35 (wide): slow, a little wider on stresses."""
+    rng = stream(seed, "lids")
+    play = band_noise(rng, len(rhythm.activity), 0.08, 0.7) * 0.16 * (0.4 + 0.6 * rhythm.activity)
+    for at_s, strength in zip(rhythm.accent_s, rhythm.accent_strength, strict=True):
+        if rng.random() < 0.4:
+            _add_bump(play, at_s, 0.15, 0.35, rng.uniform(-0.2, 0.3) * strength)
+    return 0.35 * np.tanh(play / 0.35) * ease(rhythm.times_s / 0.4)
 
 
 def warmth(rhythm: Rhythm, seed: int) -> np.ndarray:
