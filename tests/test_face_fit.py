@@ -112,7 +112,7 @@ def test_profile_small_and_broken_landmarks_are_refused():
     [
         ({"moves": {"jawOpen": 0.9}}, "mouth"),
         ({"moves": {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}}, "eyes"),
-        ({"angles_deg": (45, 0, 0)}, "turned"),
+        ({"angles_deg": (41, 0, 0)}, "turned"),
         ({"scale": 0.45}, "small"),
     ],
 )

@@ -8,7 +8,7 @@ from talkface import landmarks as marks_of
 from talkface.errors import InputError
 
 MIN_FACE_PX, GOOD_FACE_PX = 64, 128
-MAX_YAW_DEG, GOOD_YAW_DEG = 60.0, 35.0
+MAX_YAW_DEG, GOOD_YAW_DEG = 48.0, 35.0  # trackers see a profile as 48 degrees and more
 CLOSED_EYE = 0.12  # lid opening / eye width
 WIDE_MOUTH = 0.3  # lip opening / inter-ocular distance
 POOR_FIT = 0.08  # rms error / inter-ocular distance
@@ -42,7 +42,7 @@ def refuse_profile(yaw_deg: float) -> None:
     """Raise InputError when the face is seen from the side."""
     if abs(yaw_deg) > MAX_YAW_DEG:
         raise InputError(
-            f"The face is seen in profile (turned by {abs(yaw_deg):.0f} degrees; up to {MAX_YAW_DEG:.0f} can be used).",
+            f"The face is seen in profile (turned by about {abs(yaw_deg):.0f} degrees or more; up to {GOOD_YAW_DEG:.0f} look right).",
             "Use a picture in which both eyes are well visible.",
         )
 
