@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,6 @@ if TYPE_CHECKING:
     import torch
 
 DRAWN_SEED_LIMIT = 2**32
-
-# Torch's CPU threads wait by spinning, which takes the processor from ffmpeg and from everyone else on a busy machine (a
-# render took nine times as long). They read this wish once, when torch is loaded; this module is always loaded before.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pick_device(name: str) -> torch.device:
