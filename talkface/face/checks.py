@@ -11,7 +11,7 @@ MIN_FACE_PX, GOOD_FACE_PX = 64, 128
 MAX_YAW_DEG, GOOD_YAW_DEG = 48.0, 35.0  # trackers see a profile as 48 degrees and more
 CLOSED_EYE = 0.12  # lid opening / eye width
 WIDE_MOUTH = 0.3  # lip opening / inter-ocular distance
-POOR_FIT = 0.08  # rms error / inter-ocular distance
+POOR_FIT = 0.05  # rms error / inter-ocular distance
 EYE_CORNERS = ((33, 133), (362, 263))
 LID_PAIRS = ((159, 145, 33, 133), (386, 374, 362, 263))  # upper, lower, corners
 LIP_MIDDLE = (13, 14)
@@ -42,7 +42,7 @@ def refuse_profile(yaw_deg: float) -> None:
     """Raise InputError when the face is seen from the side."""
     if abs(yaw_deg) > MAX_YAW_DEG:
         raise InputError(
-            f"The face is seen in profile (turned by about {abs(yaw_deg):.0f} degrees or more; up to {GOOD_YAW_DEG:.0f} look right).",
+            f"The face is seen in profile ({abs(yaw_deg):.0f} degrees; up to {GOOD_YAW_DEG:.0f} look right).",
             "Use a picture in which both eyes are well visible.",
         )
 
