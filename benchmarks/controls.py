@@ -151,11 +151,11 @@ def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, sec
 
 
 def bilabial_frames(features: object, frames: int) -> np.ndarray:
-    """Frames (T,) bool in the middle of a p, b or m, by the speech encoder."""
+    """Frames (T,) bool of p, b or m, by the speech encoder."""
     columns = [i for i, name in enumerate(features.phone_names) if name.lower() in ("p", "b", "m")]
     chance = np.asarray(features.phones, np.float32)[:, columns].sum(1)
     at_s = (np.arange(len(chance)) + 0.5) / 50
-    return np.interp(np.arange(frames) / FPS, at_s, chance) > 0.7
+    return np.interp(np.arange(frames) / FPS, at_s, chance) > 0.4
 
 
 def report(portraits: list[Path], folder: Path, scorer: Scorer, bilabial: np.ndarray) -> str:

@@ -11,8 +11,8 @@ from talkface.motion.rhythm import Rhythm
 
 BLINKS_PER_MINUTE = 20.0
 FIRST_BLINK_S = (0.6, 1.7)
-_SHUT_S = 0.045
-"""A lid stays shut longer than one 25-fps frame, so that every blink is drawn fully closed."""
+_SHUT_S = 0.07
+"""A lid stays shut longer than one 25-fps frame, so that every blink is drawn fully closed, and seen so."""
 
 _HOLD_MAIN_S = (1.2, 3.6)
 _HOLD_AWAY_S = (0.6, 1.5)
@@ -92,7 +92,7 @@ def blinks(rhythm: Rhythm, fixed: Fixations, seed: int, style: Style) -> list[Bl
         lured, pick = rng.random() < 0.6, rng.random()
         shut_s = float(near[int(pick * len(near))]) + 0.02 if lured and len(near) else wanted_s
         shut_s = max(shut_s, found[-1].shut_s + 0.5) if found else max(shut_s, 0.45)
-        shape = (rng.uniform(0.085, 0.11), rng.uniform(0.13, 0.19), rng.uniform(-0.012, 0.012))
+        shape = (rng.uniform(0.08, 0.105), rng.uniform(0.12, 0.17), rng.uniform(-0.012, 0.012))
         if shut_s < rhythm.duration_s - 0.2:
             found.append(Blink(shut_s, *shape))
         wanted_s = max(wanted_s, shut_s) + mean_s * (0.4 + rng.gamma(4.0, 0.6 / 4.0))

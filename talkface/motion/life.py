@@ -15,7 +15,7 @@ from talkface.motion.rhythm import GRID_HZ, Rhythm, smooth
 HEAD_SCALE = 1.0
 """One knob for the size of all head motion; 1 matches VASA-1."""
 
-_LIMIT_DEG = np.array([14.0, 10.0, 9.5])
+_LIMIT_DEG = np.array([15.0, 10.0, 10.0])
 _SLOW_BAND_HZ = (0.08, 0.45)
 _FAST_BAND_HZ = (0.7, 3.6)
 _SLOW_DEG = np.array([3.2, 2.4, 2.1])
@@ -24,8 +24,8 @@ _NOD_DEG = np.array([1.1, 3.2, 0.9])
 _POSTURE_DEG = np.array([5.6, 4.4, 3.6])
 _POSTURE_GAP_S = 0.8
 _IDLE_SHARE = 0.4
-_STEP_DEG = 0.54
-_SPREAD_DEG = np.array([5.2, 4.6, 3.7])
+_STEP_DEG = 0.58
+_SPREAD_DEG = np.array([6.6, 5.4, 4.5])
 
 
 @dataclass(frozen=True)
