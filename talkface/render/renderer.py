@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from talkface.pose import rotation
 from talkface.render.canvas import Canvas, make_canvas, still_frame, texture
 from talkface.render.eyes import EYES, Eye, eye_shape, sclera_colour
+from talkface.render.lip_edges import settle
 from talkface.render.lips import lip_line, release_shares
 from talkface.render.mouth import Mouth
 from talkface.render.sampling import sample_texture
@@ -152,7 +153,7 @@ class Renderer:
         head_basis = whole.basis.copy()
         head_basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0  # the lids move in `eyes`
         shapes = [eye_shape(canvas.landmarks, marks) for marks in EYES]
-        line = lip_line(canvas.landmarks)
+        line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still)
         skin, highlight = _skin(self.still, canvas.landmarks)
         own = own_teeth(self.still, line)
         light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own)

@@ -1,0 +1,136 @@
+"""Settling the lip line on the picture: landmarks say roughly where the lips part, the pixels say it exactly.
+
+Between parted lips it is darker than the lips, or there are teeth: brighter and less coloured. Where neither is found
+the lips touch, along the darkest line nearby.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy import ndimage
+
+from talkface.render.lips import TABLE, LipLine
+
+UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+COLUMNS = np.linspace(0.04, 0.96, 93)
+STEP_PX = 0.5
+REACH = 0.24  # of the mouth's width, up and down from the landmarks' lip line
+NEAR = 0.1  # within this the line of closed lips is looked for
+WIDE = 0.11  # of the mouth's width: landmarks that are this far apart are trusted as they are
+PARTED = 0.045  # of the mouth's width: what is thinner is the line between closed lips
+DARK, BRIGHT, PALE = 0.3, 1.2, 0.62  # inside against lips: share darker, times brighter, times less coloured
+
+
+def settle(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
+    """The lip line moved to what the still frame (S, S, 3) shows; landmarks (478, 2) give the outer lips."""
+    if line.gap_px > WIDE * line.length:
+        return line
+    middle = (line.height(line.upper, COLUMNS) + line.height(line.lower, COLUMNS)) / 2
+    offsets = np.arange(-REACH * line.length, REACH * line.length, STEP_PX)
+    heights = middle[:, None] + offsets
+    strip = _strip(line, heights, still)
+    top, bottom = (_outer(line, landmarks[list(ring)]) for ring in (UPPER_OUTER, LOWER_OUTER))
+    thickness = bottom - top
+    within = (heights > (top + 0.2 * thickness)[:, None]) & (heights < (bottom - 0.2 * thickness)[:, None])
+    light = strip.mean(-1)
+    near = within & (np.abs(offsets) < NEAR * line.length)
+    valley = _darkest_path(np.where(near, light, light.max() + 50))
+    score, pale = _inside_score(line, strip, heights, top, bottom)
+    central = np.abs(COLUMNS - 0.5) < 0.22
+    between = (heights > line.height(line.upper, COLUMNS)[:, None]) & (
+        heights < line.height(line.lower, COLUMNS)[:, None]
+    )
+    if between[central].sum() > 60 and pale[central][between[central]].mean() > 0.5:
+        return line
+    first, last = _best_run(np.where(within, score, -9.0))
+    open_px = ndimage.median_filter((last - first) * STEP_PX, 9)
+    if np.median(open_px[central]) < PARTED * line.length:
+        edges = [_smooth(heights[np.arange(len(COLUMNS)), valley])] * 2
+    else:
+        shut = open_px < 0.5 * PARTED * line.length
+        first, last = np.where(shut, valley, first), np.where(shut, valley, last)
+        edges = [
+            _smooth(heights[np.arange(len(COLUMNS)), np.minimum(index, len(offsets) - 1)]) for index in (first, last)
+        ]
+    upper, lower = (_table(edge) for edge in edges)
+    return dataclasses.replace(line, upper=np.minimum(upper, lower), lower=np.maximum(upper, lower))
+
+
+def _strip(line: LipLine, heights: np.ndarray, still: np.ndarray) -> np.ndarray:
+    """The picture around the lip line, (columns, heights, 3) float."""
+    along = line.corner + (COLUMNS * line.length)[:, None] * line.along
+    places = along[:, None] + heights[..., None] * line.down
+    channels = [
+        ndimage.map_coordinates(
+            still[..., c].astype(np.float32), [places[..., 1], places[..., 0]], order=1, mode="nearest"
+        )
+        for c in range(3)
+    ]
+    return ndimage.gaussian_filter1d(np.stack(channels, -1), 1.0, axis=0)
+
+
+def _outer(line: LipLine, ring: np.ndarray) -> np.ndarray:
+    """Height of an outer edge of the lips over the columns."""
+    u, v = line.coordinates(ring)
+    order = np.argsort(u)
+    return np.interp(COLUMNS, u[order], v[order])
+
+
+def _inside_score(line: LipLine, strip: np.ndarray, heights: np.ndarray, top: np.ndarray, bottom: np.ndarray):
+    """+1 where it looks like the inside of a mouth, -1 where it looks like lips; and where it is pale (bool)."""
+    upper, lower = line.height(line.upper, COLUMNS), line.height(line.lower, COLUMNS)
+    is_upper = (heights > (top * 0.7 + upper * 0.3)[:, None]) & (heights < (top * 0.2 + upper * 0.8)[:, None])
+    is_lower = (heights < (bottom * 0.7 + lower * 0.3)[:, None]) & (heights > (bottom * 0.2 + lower * 0.8)[:, None])
+    light = strip.mean(-1)
+    colour = (strip.max(-1) - strip.min(-1)) / (strip.max(-1) + 1)
+    lips = [(np.median(light[m]), np.median(colour[m])) for m in (is_upper, is_lower) if m.sum() > 20]
+    if not lips:
+        return np.full(light.shape, -1.0), np.zeros(light.shape, bool)
+    darkest, brightest = min(lip[0] for lip in lips), max(lip[0] for lip in lips)
+    saturation = min(lip[1] for lip in lips)
+    dark = ((1 - light / darkest) - DARK) / 0.12
+    pale = (PALE - colour / max(saturation, 0.02)) / 0.15 if saturation > 0.12 else np.full(light.shape, -1.0)
+    bright = (light / brightest - (0.75 if saturation > 0.12 else BRIGHT)) / 0.12
+    return np.clip(np.maximum(dark, np.minimum(pale, bright)), -1, 1), pale > 0
+
+
+def _best_run(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and one-past-last index of the run with the largest sum in every row (Kadane's algorithm)."""
+    rows = len(score)
+    total, start = np.zeros(rows), np.zeros(rows, int)
+    best, first, last = np.zeros(rows), np.zeros(rows, int), np.zeros(rows, int)
+    for k in range(score.shape[1]):
+        fresh = total <= 0
+        start = np.where(fresh, k, start)
+        total = np.where(fresh, 0.0, total) + score[:, k]
+        better = total > best
+        best, first, last = np.where(better, total, best), np.where(better, start, first), np.where(better, k + 1, last)
+    return first, last
+
+
+def _darkest_path(cost: np.ndarray) -> np.ndarray:
+    """Index per row of the path through all rows that sums least, moving at most one index a row."""
+    total = cost.copy()
+    for k in range(1, len(cost)):
+        before = np.pad(total[k - 1], 1, mode="edge")
+        total[k] += np.minimum(np.minimum(before[:-2], before[2:]), before[1:-1])
+    path = np.empty(len(cost), int)
+    path[-1] = total[-1].argmin()
+    for k in range(len(cost) - 2, -1, -1):
+        low = max(path[k + 1] - 1, 0)
+        path[k] = low + total[k, low : path[k + 1] + 2].argmin()
+    return path
+
+
+def _smooth(heights: np.ndarray) -> np.ndarray:
+    return ndimage.gaussian_filter1d(ndimage.median_filter(heights, 7, mode="nearest"), 2.5, mode="nearest")
+
+
+def _table(heights: np.ndarray) -> np.ndarray:
+    """Heights at COLUMNS as a table over u = 0..1, ending at the corners."""
+    u = np.concatenate([[0.0], COLUMNS, [1.0]])
+    v = np.concatenate([[0.0], heights * np.minimum(1, np.minimum(COLUMNS, 1 - COLUMNS) / 0.1), [0.0]])
+    return np.interp(np.linspace(0, 1, TABLE), u, v).astype(np.float32)

@@ -1,0 +1,70 @@
+"""Painted mouths with a known lip line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from talkface.render.lip_edges import LOWER_OUTER, UPPER_OUTER, settle
+from talkface.render.lips import LOWER_INNER, UPPER_INNER, lip_line
+
+SKIN, LIPS, DARK, TEETH = (200, 160, 140), (180, 90, 95), (60, 25, 25), (215, 210, 200)
+LEFT, RIGHT, LINE_Y = 60.0, 160.0, 100.0
+
+
+def bow(x: np.ndarray) -> np.ndarray:
+    """0 at the corners of the mouth, 1 in its middle."""
+    return np.clip(4 * (x - LEFT) * (RIGHT - x) / (RIGHT - LEFT) ** 2, 0, 1)
+
+
+def painted(gap: float, inside: tuple[int, int, int]) -> np.ndarray:
+    """A mouth of the given opening, its lips 16 pixels thick in the middle, a thin dark line where they touch."""
+    y, x = np.mgrid[:200, :220].astype(float)
+    centre, arch = LINE_Y, bow(x)
+    picture = np.full((200, 220, 3), SKIN, np.uint8)
+    picture[(np.abs(y - centre) < (16 + gap / 2) * arch) & (arch > 0)] = LIPS
+    picture[(np.abs(y - centre) < gap / 2 * arch) & (arch > 0)] = inside
+    picture[(np.abs(y - centre) < 1) & (arch > 0)] = DARK if gap == 0 else inside
+    return picture
+
+
+def landmarks(gap: float, off: float) -> np.ndarray:
+    """Landmarks (478, 2) of that mouth, `off` pixels too low."""
+    marks = np.zeros((478, 2), np.float32)
+    x = np.linspace(LEFT, RIGHT, 11)
+    for ring, height in ((UPPER_INNER, -gap / 2), (LOWER_INNER, gap / 2)):
+        marks[list(ring)] = np.stack([x, LINE_Y + off * bow(x) + height * bow(x)], 1)
+    for ring, side in ((UPPER_OUTER, -1), (LOWER_OUTER, 1)):
+        marks[list(ring)] = np.stack([x, LINE_Y + side * (16 + gap / 2) * bow(x)], 1)
+    return marks
+
+
+def middle_of(line) -> tuple[float, float]:
+    """Heights of both edges in the middle of the mouth, in picture rows."""
+    return tuple(float(line.corner[1] + line.height(table, np.array([0.5]))[0]) for table in (line.upper, line.lower))
+
+
+@pytest.mark.parametrize("claimed", [0.0, 5.0, 8.0])
+def test_closed_lips_are_closed_whatever_the_landmarks_say(claimed):
+    marks = landmarks(claimed, off=3)
+    marks[list(UPPER_OUTER), 1] = landmarks(0, 0)[list(UPPER_OUTER), 1]
+    marks[list(LOWER_OUTER), 1] = landmarks(0, 0)[list(LOWER_OUTER), 1]
+    line = settle(lip_line(marks), marks, painted(0, DARK))
+    assert line.gap_px == 0
+    assert middle_of(line)[0] == pytest.approx(LINE_Y, abs=1)
+
+
+def test_slightly_parted_dark_lips_are_found():
+    line = settle(lip_line(landmarks(0, 0)), landmarks(8, 0), painted(8, DARK))
+    upper, lower = middle_of(line)
+    assert upper == pytest.approx(LINE_Y - 4, abs=1.5) and lower == pytest.approx(LINE_Y + 4, abs=1.5)
+
+
+def test_teeth_keep_the_landmarks_opening():
+    marks = landmarks(8, 0)
+    assert settle(lip_line(marks), marks, painted(8, TEETH)).gap_px == pytest.approx(8, abs=0.5)
+
+
+def test_a_wide_open_mouth_is_left_to_the_landmarks():
+    line = lip_line(landmarks(30, 2))
+    assert settle(line, landmarks(30, 2), painted(30, DARK)) is line
