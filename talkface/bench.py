@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import re
 import resource
 import sys
 import tempfile
@@ -32,7 +34,7 @@ PER_FRAME_STAGES = ("voice", "motion", "video")
 DRAWN_FRAMES = 200
 NOISE_FRAMES = 50
 BENCH_SEED = 1
-_WARM_UP_FRAMES = 16
+WARM_UP_FRAMES = 16
 _REFERENCE_REPEATS = 20
 _MEMORY_COPY_BYTES = 64 * 2**20
 _GEMM_SIDE = 512
@@ -49,7 +51,7 @@ class BenchReport:
         per_frame_ms: milliseconds per frame of each stage that does; "video" is drawing and encoding together.
         frames_per_s: steady state, encoding included.
         reference_ms: one operation each, on the same machine in the same run.
-        peak_memory_mb: of this process, and of the largest process it started.
+        peak_memory_mb: of this process, and of ffmpeg beside it.
     """
 
     device: str
@@ -73,12 +75,12 @@ def measure(
 
     portrait, speech = portrait or example("portrait.png"), speech or example("speech.flac")
     progress = progress or Progress()
-    watch = _FrameWatch(progress)
+    watch = FrameWatch(progress)
     with tempfile.TemporaryDirectory(prefix="talkface-bench-") as folder:
         started = time.perf_counter()
         result = pipeline.render(portrait, speech, Path(folder) / "bench.mp4", options, watch)
         total_s = time.perf_counter() - started
-        memory_mb = peak_memory_mb()
+        memory_mb = {"talkface": peak_memory_mb(), "ffmpeg": watch.ffmpeg_mb}
         device = pick_device(options.device)
         drawn = _draw_alone(portrait, speech, options, device, progress)
         progress.stage("Encoding alone")
@@ -147,11 +149,20 @@ def reference_ms(device: torch.device) -> dict[str, float]:
     return {name: _time_ms(operation, device) for name, operation in operations.items()}
 
 
-def peak_memory_mb() -> dict[str, float]:
-    """Largest resident size so far of this process and of the processes it started."""
+def peak_memory_mb() -> float:
+    """Largest resident size of this process so far."""
     unit = 1 if sys.platform == "darwin" else 1024
-    who = {"talkface": resource.RUSAGE_SELF, "ffmpeg": resource.RUSAGE_CHILDREN}
-    return {name: resource.getrusage(number).ru_maxrss * unit / 1e6 for name, number in who.items()}
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def children_memory_mb() -> float:
+    """Largest resident size of the processes started by this one that still run; 0 where the system does not tell."""
+    peaks_kb = [0]
+    for children in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in children.read_text().split():
+                peaks_kb += re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{child}/status").read_text())
+    return max(map(int, peaks_kb)) * 1024 / 1e6
 
 
 @dataclass(frozen=True)
@@ -160,12 +171,13 @@ class _Drawn:
     ms: float
 
 
-class _FrameWatch(Progress):
-    """Passes everything on and remembers when frames were done."""
+class FrameWatch(Progress):
+    """Passes everything on and remembers when frames were done and what ffmpeg took."""
 
     def __init__(self, listener: Progress) -> None:
         self.listener = listener
         self.times_s: list[float] = []
+        self.ffmpeg_mb = 0.0
 
     def stage(self, title: str, frames: int = 0) -> None:
         """Pass on."""
@@ -174,6 +186,8 @@ class _FrameWatch(Progress):
     def advance(self) -> None:
         """Remember and pass on."""
         self.times_s.append(time.perf_counter())
+        if len(self.times_s) % WARM_UP_FRAMES == 0:
+            self.ffmpeg_mb = max(self.ffmpeg_mb, children_memory_mb())
         self.listener.advance()
 
     def warn(self, text: str) -> None:
@@ -182,7 +196,7 @@ class _FrameWatch(Progress):
 
     def frames_per_s(self) -> float:
         """Speed after the first batches."""
-        steady = self.times_s[_WARM_UP_FRAMES:]
+        steady = self.times_s[WARM_UP_FRAMES:]
         return (len(steady) - 1) / (steady[-1] - steady[0]) if len(steady) > 1 else 0.0
 
 
@@ -196,7 +210,7 @@ def _draw_alone(
         features = pipeline.listen(voice, device)
         motion = pipeline.move(features, options, options.frame_count(voice.duration_s), BENCH_SEED)
     frames = pipeline.draw(analysis, motion, options, device)
-    for _ in itertools.islice(frames, _WARM_UP_FRAMES):
+    for _ in itertools.islice(frames, WARM_UP_FRAMES):
         pass
     start = time.perf_counter()
     kept = list(itertools.islice(frames, DRAWN_FRAMES))
