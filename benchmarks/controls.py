@@ -124,15 +124,14 @@ def write_video(frames: Iterable[np.ndarray], path: Path, size: int) -> None:
 
 def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, seconds: float, seed: int) -> np.ndarray:
     """Render every portrait under every setting; returns which frames (T,) belong to p, b or m."""
-    import torch
-
     from talkface.analysis import analyse
+    from talkface.device import pick_device
     from talkface.media.audio import open_speech
     from talkface.media.image import read_portrait
     from talkface.options import RenderOptions
     from talkface.pipeline import draw, listen, move
 
-    device = torch.device("cpu")
+    device = pick_device("cpu")
     with open_speech(speech) as voice:
         features = listen(voice, device)
         frames = min(round(voice.duration_s * FPS), round(seconds * FPS))
