@@ -130,7 +130,7 @@ def test_frame_count(fps: float, duration_s: float, frames: int):
 def test_tables_know_every_phone_of_the_encoder_and_forgive_others():
     targets, dominance = tables(("sil", "AA", "??"))
     assert targets.shape == dominance.shape == (3, len(CHANNELS))
-    assert targets[1, 0] == 1 and 0 < targets[2, 0] < 1 and (dominance > 0).all()
+    assert targets[1, 0] > 0.7 and 0 < targets[2, 0] < 1 and (dominance > 0).all()
 
 
 def test_kernel_sums_to_one_and_reaches_ahead():

@@ -1,6 +1,6 @@
 """Fit the viseme table of `talkface.motion.visemes` to tracked mouths, shrunk towards the table as it stands.
 
-    python -m training.speech_mouth --data ../shared/data --cache ../scratch/speech --penalty .1
+    python -m training.speech_mouth --data ../shared/data --cache ../scratch/speech --penalty .15
 
 Only the opening and spread columns (targets and insistence) and the widths of their two kernels are fitted: few enough
 numbers that two speakers teach something about all. The loss is 1 - correlation per clip, so a speaker's own scale and
@@ -176,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--penalty", type=float, default=0.1)
+    parser.add_argument("--penalty", type=float, default=0.15)
     args = parser.parse_args()
     torch.set_num_threads(1)
     pools, names = collect(args.data, args.cache)
@@ -189,7 +189,7 @@ def main() -> None:
         print(
             f'    "{name}": ({targets[i, 0]:.2f}, {dominance[i, 0]:.2f}, {targets[i, 1]:.2f}, {dominance[i, 1]:.2f}),'
         )
-    print("kernels", table.log_width_ms.detach().exp().numpy().round(0).tolist(), "jaw", float(table.jaw_narrows))
+    print("kernels", table.log_width_ms.detach().exp().numpy().round(0).tolist(), "jaw", table.jaw_narrows.item())
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ _IPA = {
 _BASE = {symbol: phone for phone, symbols in _IPA.items() for symbol in symbols.split()}
 _DIPHTHONGS = {
     "aɪ": "AY", "ai": "AY", "aj": "AY", "aʊ": "AW", "au": "AW", "eɪ": "EY", "ei": "EY", "oʊ": "OW", "əʊ": "OW",
-    "ou": "OW", "ɔɪ": "OY", "ɔʏ": "OY", "ɔy": "OY", "oi": "OY", "ɪə": "IH", "iə": "IH", "eə": "EH", "ʊə": "UH", "ɜː": "ER",
+    "ou": "OW", "ɔɪ": "OY", "ɔʏ": "OY", "ɔy": "OY", "oi": "OY", "ɪə": "IH", "iə": "IH", "eə": "EH", "ʊə": "UH",
+    "ɜː": "ER",
     "əl": "L",
     "ts": "S", "dz": "Z", "pf": "F", "n̩": "N", "l̩": "L", "ɜɹ": "ER",
 }  # fmt: skip

@@ -34,7 +34,9 @@ WIDTH_PER_UNIT = {
     "mouthStretch": 0.226,
     "mouthSmile": 0.276,
 }
-WIDE_OPENING = 0.42
+WIDE_OPENING = 0.50
+WIDE_WIDTH = 0.24
+NARROWING_UNDONE = 0.5
 
 KERNEL_MS = {
     "opening": (60, 50),
@@ -89,8 +91,8 @@ def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
     rest = pause_curve(silence)
     for name in curves:
         curves[name] = curves[name] * (1 - rest)
-    curves["close"] = np.clip(1.9 * curves["close"] - 0.3, 0, 1)
-    curves["tuck"] = np.clip(1.8 * curves["tuck"] - 0.25, 0, 1)
+    curves["close"] = np.clip(3.2 * curves["close"] - 0.4, 0, 1)
+    curves["tuck"] = np.clip(2.2 * curves["tuck"] - 0.35, 0, 1)
     final = dominance_kernel(SMOOTH_MS, SMOOTH_MS)
     return {name: smooth(curve, final) for name, curve in curves.items()}
 
@@ -170,16 +172,12 @@ def sample(curve: np.ndarray, times_s: np.ndarray) -> np.ndarray:
 def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
     """Blendshapes (T, K) that make the channels (T,): jaw and lips share the opening, closure joins the lips."""
     opening, close, tuck = (np.clip(channels[name], 0, 1.4) for name in ("opening", "close", "tuck"))
-    spread, funnel, teeth = channels["spread"], np.clip(channels["funnel"], 0, 1), np.clip(channels["teeth"], 0, 1)
+    funnel, teeth = np.clip(channels["funnel"], 0, 1), np.clip(channels["teeth"], 0, 1)
     free = (1 - close) * (1 - 0.8 * tuck)
-    pucker, stretch = np.clip(-spread, 0, 1), np.clip(spread, 0, 1)
     axes = {
         "mouthFunnel": 0.45 * funnel * free,
-        "mouthPucker": 0.75 * pucker * (1 - 0.4 * close),
         "mouthLowerDown": np.clip(0.35 * teeth + 0.25 * opening, 0, 0.6) * free,
         "mouthUpperUp": np.clip(0.15 * teeth + 0.12 * opening, 0, 0.4) * free + 0.18 * tuck,
-        "mouthStretch": 0.28 * stretch * (1 - 0.5 * close),
-        "mouthSmile": 0.16 * stretch * (1 - 0.5 * close),
         "mouthPress": 0.35 * close,
         "mouthRollLower": 0.12 * close + 0.55 * tuck,
         "mouthRollUpper": 0.10 * close,
@@ -189,7 +187,19 @@ def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
     axes["jawOpen"] = np.clip(by_jaw / OPENING_PER_UNIT["jawOpen"], 0, 1) * (1 - 0.6 * np.maximum(close, tuck))
     ratio = OPENING_PER_UNIT["jawOpen"] / -OPENING_PER_UNIT["mouthClose"]
     axes["mouthClose"] = axes["jawOpen"] * close * (0.5 + 0.5 * ratio)
+    narrowing = sum(WIDTH_PER_UNIT[name] * axes[name] for name in ("jawOpen", "mouthFunnel"))
+    axes |= width_axes(WIDE_WIDTH * channels["spread"] * (1 - 0.4 * close) - NARROWING_UNDONE * narrowing)
     return spread_over_axes(axes, len(opening))
+
+
+def width_axes(change: np.ndarray) -> dict[str, np.ndarray]:
+    """Axes that change the mouth's width by `change` (T,) inter-ocular distances: lips pursed or corners apart."""
+    apart = np.clip(change, 0, None)
+    return {
+        "mouthPucker": np.clip(change / WIDTH_PER_UNIT["mouthPucker"], 0, 1),
+        "mouthStretch": np.clip(0.6 * apart / WIDTH_PER_UNIT["mouthStretch"], 0, 0.6),
+        "mouthSmile": np.clip(0.4 * apart / WIDTH_PER_UNIT["mouthSmile"], 0, 0.4),
+    }
 
 
 def spread_over_axes(axes: dict[str, np.ndarray], count: int) -> np.ndarray:
