@@ -28,7 +28,7 @@ def test_the_report_has_every_stage_the_references_and_the_memory(report):
     assert set(report.reference_ms) == {"grid_sample_512", "matmul_512", "copy_64_mb", "x264_of_noise"}
     assert min(report.reference_ms.values()) > 0
     assert report.peak_memory_mb["talkface"] > 50
-    assert 5 < report.peak_memory_mb["ffmpeg"] < 500
+    assert 0 < report.peak_memory_mb["ffmpeg"] < 500
     assert "face" in report.start_s
     assert report.frames_per_s > 0
 
