@@ -145,7 +145,7 @@ class Renderer:
         canvas_px = max(size, round(wide.size / crop.size * size / 8) * 8)
         self.still = still_frame(image, wide, canvas_px)
         canvas = make_canvas(fit, wide, canvas_px)
-        fields = make_fields(canvas, fit.mesh)
+        fields = make_fields(canvas, fit.mesh, self.still)
         self.view = _view(canvas, crop, wide, size)
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)

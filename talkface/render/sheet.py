@@ -17,6 +17,7 @@ from scipy import ndimage
 from talkface.render.canvas import Canvas, unproject
 from talkface.render.fields import blur, nearest_fill, smoothstep
 from talkface.render.raster import interpolate, rasterize, vertex_normals
+from talkface.render.rigidity import rigidity
 from talkface.types import FACE_PARTS, Camera, FaceMesh
 
 CELLS = 128  # about this many cells a side carry the head's motion
@@ -55,8 +56,11 @@ def cell_size(canvas_px: int) -> int:
     return max(d for d in range(1, max(1, round(canvas_px / CELLS)) + 1) if canvas_px % d == 0)
 
 
-def make_fields(canvas: Canvas, mesh: FaceMesh) -> Fields:
-    """Lift the portrait to 2.5 D: rasterise the face in the portrait's pose and extend it smoothly beyond itself."""
+def make_fields(canvas: Canvas, mesh: FaceMesh, still: np.ndarray) -> Fields:
+    """Lift the portrait to 2.5 D: rasterise the face in the portrait's pose and extend it smoothly beyond itself.
+
+    `still` (S, S, 3) uint8 is the portrait on the canvas; its edges tell where the head ends.
+    """
     cells = canvas.size // cell_size(canvas.size) * FIELDS_PER_CELL
     shell = np.isin(mesh.parts, [FACE_PARTS.index("face"), FACE_PARTS.index("head")])
     triangles = mesh.triangles[shell[mesh.triangles].all(1)]
@@ -76,11 +80,11 @@ def make_fields(canvas: Canvas, mesh: FaceMesh) -> Fields:
     depth = _extend_depth(depth, on_face, face_size)
     centres = cell_centres(canvas.size, cells)
     xy = np.stack(np.meshgrid(centres, centres), -1)
-    chin_y = (canvas.landmarks[CHIN, 1] + 0.5) * cells / canvas.size
+    chin_row = (canvas.landmarks[CHIN, 1] + 0.5) * cells / canvas.size
     return Fields(
         positions=unproject(xy, depth, canvas.camera),
         basis=basis,
-        rigidity=_rigidity(covered, chin_y, face_size),
+        rigidity=rigidity(still, covered, chin_row, face_size),
         on_face=on_face,
     )
 
@@ -122,19 +126,6 @@ def _extend_depth(depth: np.ndarray, on_face: np.ndarray, face_size: float) -> n
     soft = blur(extended, face_size * 0.06)
     inner = np.clip(blur(on_face.astype(np.float32), face_size * 0.05) * 2 - 1, 0, 1)
     return (extended * inner + soft * (1 - inner)).astype(np.float32)
-
-
-def _rigidity(covered: np.ndarray, chin_y: float, face_size: float) -> np.ndarray:
-    """1 on head and hair; falling to 0 down the neck, away from the head, and at the canvas's border."""
-    cells = covered.shape[0]
-    y, x = np.mgrid[:cells, :cells].astype(np.float32)
-    head = covered & (y < chin_y)
-    _, distance = nearest_fill(np.zeros_like(y), head)
-    around = 1 - (distance - face_size * 0.22) / (face_size * 0.4)
-    down = 1 - (y - chin_y + face_size * 0.02) / (face_size * 0.5)
-    border = np.minimum(np.minimum(x, cells - 1 - x), np.minimum(y, 2 * (cells - 1 - y))) / (cells * 0.1)
-    rigid = smoothstep(np.minimum(around, down)) * smoothstep(border)
-    return blur(rigid, cells / 64) * smoothstep(border * 4)
 
 
 class Sheet(torch.nn.Module):
