@@ -21,7 +21,7 @@ def test_hair_moves_with_the_head_and_the_wall_does_not():
     picture, face = scene(hair=True)
     rigid = rigidity(picture, face, chin_row=163, face_size=78)
     assert rigid[115, 128] > 0.95  # face
-    assert rigid[115, 128 - 45] > 0.7 and rigid[115, 128 + 45] > 0.7  # hair
+    assert rigid[115, 128 - 45] > 0.6 and rigid[115, 128 + 45] > 0.6  # hair
     assert rigid[115, 128 - 80] < 0.15 and rigid[115, 128 + 80] < 0.15  # wall
     assert rigid[250, 128] < 0.05  # shoulders
 
