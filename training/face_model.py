@@ -6,7 +6,8 @@
 2. close the lips: at rest, for every identity, and at jawOpen = mouthClose, the inner lip edges meet;
 3. draw identities at random, and keep the principal components of what they look like;
 4. name the movements as ARKit does;
-5. find where MediaPipe's landmarks sit, from many labelled faces (`face_landmarks`).
+5. find where MediaPipe's landmarks sit, from many labelled faces (`face_landmarks`);
+6. learn from the same faces what people look like that the source does not know (`face_population`).
 """
 
 from __future__ import annotations
