@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkface.motion.articulation import articulate, dominance_kernel, measure, runs
+from talkface.face.model import FaceModel
+from talkface.motion.articulation import (
+    OPENING_PER_UNIT,
+    WIDTH_PER_UNIT,
+    articulate,
+    dominance_kernel,
+    measure,
+    runs,
+)
 from talkface.motion.visemes import CHANNELS, tables
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
@@ -142,3 +150,18 @@ def test_kernel_sums_to_one_and_reaches_ahead():
 def test_runs():
     assert runs(np.array([1, 1, 0, 0, 1], bool)) == [(0, 2), (4, 5)]
     assert runs(np.zeros(3, bool)) == []
+
+
+def test_constants_are_the_face_models():
+    mean, _, moves = FaceModel.load().landmark_basis()
+    apart_cm = np.linalg.norm(mean[[33, 133]].mean(0) - mean[[263, 362]].mean(0))
+
+    def effect(name: str, measured) -> float:
+        sides = [name] if name in DYNAMICS_AXES else [name + "Left", name + "Right"]
+        moved = mean + sum(moves[DYNAMICS_AXES.index(side)] for side in sides)
+        return (measured(moved) - measured(mean)) / apart_cm
+
+    for name, per_unit in OPENING_PER_UNIT.items():
+        assert effect(name, lambda p: p[13, 1] - p[14, 1]) == pytest.approx(per_unit, abs=0.07), name
+    for name, per_unit in WIDTH_PER_UNIT.items():
+        assert effect(name, lambda p: np.linalg.norm(p[61] - p[291])) == pytest.approx(per_unit, abs=0.07), name

@@ -21,26 +21,26 @@ from talkface.space import DYNAMICS_AXES
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
 
 OPENING_PER_UNIT = {
-    "jawOpen": 0.52,
-    "mouthClose": -0.62,
-    "mouthFunnel": 0.22,
-    "mouthLowerDown": 0.108,
-    "mouthUpperUp": 0.112,
+    "jawOpen": 0.563,
+    "mouthClose": -0.563,
+    "mouthFunnel": 0.236,
+    "mouthLowerDown": 0.116,
+    "mouthUpperUp": 0.122,
 }
 WIDTH_PER_UNIT = {
-    "jawOpen": -0.09,
-    "mouthPucker": -0.147,
-    "mouthFunnel": -0.108,
-    "mouthStretch": 0.226,
-    "mouthSmile": 0.276,
+    "jawOpen": -0.103,
+    "mouthPucker": -0.160,
+    "mouthFunnel": -0.120,
+    "mouthStretch": 0.240,
+    "mouthSmile": 0.294,
 }
 WIDE_OPENING = 0.50
 WIDE_WIDTH = 0.24
 NARROWING_UNDONE = 0.5
 
 KERNEL_MS = {
-    "opening": (60, 50),
-    "spread": (90, 60),
+    "opening": (50, 40),
+    "spread": (75, 60),
     "funnel": (80, 60),
     "teeth": (60, 50),
     "close": (25, 20),
@@ -185,8 +185,7 @@ def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
     by_lips = sum(OPENING_PER_UNIT[name] * axes[name] for name in ("mouthFunnel", "mouthLowerDown", "mouthUpperUp"))
     by_jaw = np.clip(WIDE_OPENING * opening - by_lips * (1 - tuck), 0, None)
     axes["jawOpen"] = np.clip(by_jaw / OPENING_PER_UNIT["jawOpen"], 0, 1) * (1 - 0.6 * np.maximum(close, tuck))
-    ratio = OPENING_PER_UNIT["jawOpen"] / -OPENING_PER_UNIT["mouthClose"]
-    axes["mouthClose"] = axes["jawOpen"] * close * (0.5 + 0.5 * ratio)
+    axes["mouthClose"] = axes["jawOpen"] * close
     narrowing = sum(WIDTH_PER_UNIT[name] * axes[name] for name in ("jawOpen", "mouthFunnel"))
     axes |= width_axes(WIDE_WIDTH * channels["spread"] * (1 - 0.4 * close) - NARROWING_UNDONE * narrowing)
     return spread_over_axes(axes, len(opening))
