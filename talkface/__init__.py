@@ -8,26 +8,39 @@ Importing this package costs nothing: numpy and torch come with the first render
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from talkface.errors import TalkfaceError
 from talkface.options import RenderOptions
 
 if TYPE_CHECKING:
-    from talkface.pipeline import render
     from talkface.types import RenderResult
 
 __version__ = "0.1.0"
 __all__ = ["RenderOptions", "RenderResult", "TalkfaceError", "__version__", "render"]
 
 
-def __getattr__(name: str) -> object:
-    if name == "render":
+class _Package(ModuleType):
+    """Loads what is heavy when it is asked for, and keeps `render` the function although a subpackage has that name."""
+
+    @property
+    def render(self) -> Callable[..., RenderResult]:
         from talkface.pipeline import render
 
         return render
-    if name == "RenderResult":
+
+    @render.setter
+    def render(self, subpackage: ModuleType) -> None:
+        """Where the import system hangs the subpackage; `from talkface.render.x import y` does not need it."""
+
+    @property
+    def RenderResult(self) -> type:  # noqa: N802 - a class
         from talkface.types import RenderResult
 
         return RenderResult
-    raise AttributeError(f"module 'talkface' has no attribute {name!r}")
+
+
+sys.modules[__name__].__class__ = _Package

@@ -29,3 +29,9 @@ def test_errors_from_python_carry_a_hint_and_an_exit_code(tmp_path):
         talkface.render("nobody.png", "nothing.wav", tmp_path / "out.mp4")
     assert caught.value.exit_code == 3
     assert caught.value.hint
+
+
+def test_render_stays_a_function_when_the_subpackage_is_loaded():
+    import talkface.render.renderer  # noqa: F401 - hangs itself into the package
+
+    assert callable(talkface.render)
