@@ -132,7 +132,7 @@ def test_ten_faces(capsys, portrait, tone, tmp_path, output):
 
 def test_video_as_portrait(light, capsys, portrait, tone, tmp_path, output, monkeypatch):
     film = tmp_path / "film.mp4"
-    ffmpeg.run("-loop", "1", "-t", "0.2", "-i", ffmpeg.url(portrait), "-pix_fmt", "yuv420p", ffmpeg.url(film))
+    ffmpeg.run("-loop", "1", "-t", "0.2", *ffmpeg.source(portrait), "-pix_fmt", "yuv420p", ffmpeg.url(film))
     monkeypatch.setattr("talkface.pipeline.analyse", lambda picture, *_: SimpleAnalysis(picture.notes))
     assert "first frame" in renders(capsys, film, tone, "-o", output)
 

@@ -65,7 +65,7 @@ def test_a_drawn_seed_is_reported(render, capsys):
 
 def test_the_video_says_what_it_is(render, tmp_path):
     assert render("--seed", 5, "--gaze", "-10,5", "--emotion", "happy:0.5", "--emotion", "sad:0.1") == 0
-    text = ffmpeg.run("-i", ffmpeg.url(tmp_path / "out.mp4"), "-f", "ffmetadata", "-").decode().replace("\\", "")
+    text = ffmpeg.run(*ffmpeg.source(tmp_path / "out.mp4"), "-f", "ffmetadata", "-").decode().replace("\\", "")
     for words in (
         "AI-generated",
         __version__,

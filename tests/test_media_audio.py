@@ -32,7 +32,7 @@ def test_usual_formats_are_read(tmp_path, suffix):
 def test_what_only_ffmpeg_knows_is_read(tmp_path, tone, suffix):
     film = tmp_path / f"film{suffix}"
     picture = ("-f", "lavfi", "-i", "color=red:s=64x64:d=1") if suffix in (".mp4", ".mkv") else ()
-    ffmpeg.run(*picture, "-i", ffmpeg.url(tone), "-shortest", ffmpeg.url(film))
+    ffmpeg.run(*picture, *ffmpeg.source(tone), "-shortest", ffmpeg.url(film))
     with open_speech(film) as speech:
         assert speech.duration_s == pytest.approx(1.0, abs=0.05)
         assert peak_frequency_hz(speech.samples) == pytest.approx(220, abs=3)

@@ -99,7 +99,7 @@ def test_an_animation_gives_its_first_frame_and_says_so(tmp_path, pixels):
 def test_a_video_gives_its_first_frame_and_says_so(tmp_path, pixels):
     film = tmp_path / "film.mp4"
     Image.fromarray(pixels).save(tmp_path / "frame.png")
-    still = ("-loop", "1", "-t", "0.4", "-i", ffmpeg.url(tmp_path / "frame.png"))
+    still = ("-loop", "1", "-t", "0.4", *ffmpeg.source(tmp_path / "frame.png"))
     ffmpeg.run(*still, "-pix_fmt", "yuv420p", ffmpeg.url(film))
     portrait = read_portrait(film)
     assert closeness(portrait.image, pixels) < 6

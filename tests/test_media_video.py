@@ -32,12 +32,12 @@ def pictures(count: int) -> list[np.ndarray]:
 
 
 def decode(path: Path, size: int = SIDE) -> np.ndarray:
-    raw = ffmpeg.run("-i", ffmpeg.url(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    raw = ffmpeg.run(*ffmpeg.source(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
     return np.frombuffer(raw, np.uint8).reshape(-1, size, size, 3)
 
 
 def decode_sound(path: Path) -> np.ndarray:
-    return np.frombuffer(ffmpeg.run("-i", ffmpeg.url(path), "-ac", "1", "-ar", "16000", "-f", "f32le", "-"), np.float32)
+    return np.frombuffer(ffmpeg.run(*ffmpeg.source(path), "-ac", "1", "-ar", "16000", "-f", "f32le", "-"), np.float32)
 
 
 def test_what_is_written_is_what_was_drawn(tmp_path, tone):
@@ -89,7 +89,7 @@ def test_unusual_sounds_are_made_usual(tmp_path, rate_hz, channels):
 
 def test_metadata_is_kept(tmp_path, tone):
     encode(pictures(25), tmp_path / "a.mp4", spec(comment='AI-generated; {"seed": 7}', title="a = b; 'c'"), tone)
-    text = ffmpeg.run("-i", ffmpeg.url(tmp_path / "a.mp4"), "-f", "ffmetadata", "-").decode()
+    text = ffmpeg.run(*ffmpeg.source(tmp_path / "a.mp4"), "-f", "ffmetadata", "-").decode()
     assert '{"seed": 7}' in text
     assert "AI-generated" in text
 

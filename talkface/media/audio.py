@@ -84,8 +84,7 @@ class _Stats:
 def _decode(source: Path, target: Path, original: Path, channels: str = _ALL_CHANNELS) -> tuple[Path, _Stats]:
     """Write `source` as float32 mono 16 kHz to `target`, block by block."""
     arguments = (
-        "-i",
-        ffmpeg.url(source),
+        *ffmpeg.source(source),
         "-map",
         "0:a:0",
         "-af",
@@ -140,7 +139,7 @@ def _repaired(source: Path, folder: Path, original: Path) -> Path:
     copy = folder / "repaired.w64"
     filters = f"{START_AT_ZERO},{_REPAIR}"
     try:
-        ffmpeg.run("-i", ffmpeg.url(source), "-map", "0:a:0", "-af", filters, "-c:a", "pcm_f32le", ffmpeg.url(copy))
+        ffmpeg.run(*ffmpeg.source(source), "-map", "0:a:0", "-af", filters, "-c:a", "pcm_f32le", ffmpeg.url(copy))
     except ffmpeg.FfmpegError as error:
         raise _damaged(original, error.message) from error
     return copy

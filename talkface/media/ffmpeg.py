@@ -21,7 +21,7 @@ from typing import BinaryIO
 from talkface.errors import EnvironmentFailure, TalkfaceError
 
 REINSTALL = "Put it back with: pip install --force-reinstall imageio-ffmpeg"
-_COMMON = ("-hide_banner", "-nostdin", "-loglevel", "error", "-protocol_whitelist", "file,pipe")
+_COMMON = ("-hide_banner", "-nostdin", "-loglevel", "error")
 _DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+(?:\.\d+)?)")
 _STREAM = re.compile(r"Stream #\d+:\d+.*?: (Video|Audio): (.*)")
 _SIZE = re.compile(r"\b(\d{2,5})x(\d{2,5})\b")
@@ -99,6 +99,11 @@ def url(path: Path) -> str:
     return f"file:{Path(path).absolute()}"
 
 
+def source(path: Path) -> tuple[str, ...]:
+    """The arguments that make a local file an input; whatever it refers to must be local too."""
+    return ("-protocol_whitelist", "file,pipe", "-i", url(path))
+
+
 def run(*arguments: str) -> bytes:
     """Run ffmpeg to its end and return its standard output. Raises FfmpegError."""
     with open_pipe(*arguments, reads=True) as stream:
@@ -107,7 +112,7 @@ def run(*arguments: str) -> bytes:
 
 def probe(path: Path) -> MediaInfo | None:
     """What is in the file; None when ffmpeg cannot make anything of it."""
-    command = [executable(), "-hide_banner", "-nostdin", "-protocol_whitelist", "file,pipe", "-i", url(path)]
+    command = [executable(), "-hide_banner", "-nostdin", *source(path)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True)
     return parse_info(done.stderr.decode("utf-8", "replace"))
 
@@ -132,7 +137,7 @@ def parse_info(text: str) -> MediaInfo | None:
 
 def count_frames(path: Path) -> int:
     """Number of video packets in the file, without decoding them. Raises FfmpegError."""
-    report = run("-i", url(path), "-map", "0:v:0", "-c", "copy", "-f", "null", "-progress", "pipe:1", "-nostats", "-")
+    report = run(*source(path), "-map", "0:v:0", "-c", "copy", "-f", "null", "-progress", "pipe:1", "-nostats", "-")
     return max((int(number) for number in re.findall(rb"^frame=(\d+)", report, re.MULTILINE)), default=0)
 
 

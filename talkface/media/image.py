@@ -88,7 +88,7 @@ def _through_ffmpeg(path: Path) -> tuple[Image.Image, bool]:
     if info.video.width * info.video.height > MAX_PIXELS:
         raise _too_large(path)
     try:
-        png = ffmpeg.run("-i", ffmpeg.url(path), "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-")
+        png = ffmpeg.run(*ffmpeg.source(path), "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-")
         return Image.open(io.BytesIO(png)), not info.is_still_picture
     except (ffmpeg.FfmpegError, Image.UnidentifiedImageError) as error:
         raise _not_a_picture(path) from error

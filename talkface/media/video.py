@@ -105,7 +105,7 @@ def _arguments(part: Path, spec: VideoSpec, sound: Path) -> list[str]:
         voice += ["-ar", "48000"]
     tags = [item for key, value in spec.metadata.items() for item in ("-metadata", f"{key}={value}")]
     return [
-        *picture, "-i", "pipe:0", "-i", ffmpeg.url(sound), "-map", "0:v:0", "-map", "1:a:0",
+        *picture, "-i", "pipe:0", *ffmpeg.source(sound), "-map", "0:v:0", "-map", "1:a:0",
         *_COLOUR, *codec, *voice, *_REPEATABLE, "-map_metadata", "-1", "-map_chapters", "-1", *tags,
         "-movflags", "+faststart", "-f", "mp4", "-y", ffmpeg.url(part),
     ]  # fmt: skip
