@@ -14,7 +14,9 @@ from talkface.render.teeth import Plate
 from talkface.types import FaceFit
 
 COARSE_PX = 2
+EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
+OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 
@@ -78,25 +80,35 @@ class Mouth(torch.nn.Module):
         left = middle[:, 0].round().long() - half_width * COARSE_PX
         top = middle[:, 1].round().long() - rise * COARSE_PX
         coarse = scene.target(_steps(left, 2 * half_width, COARSE_PX), _steps(top, rise + drop, COARSE_PX))
+        edges = MovedEdges(
+            *(
+                self._move_edge(sheet, flow, k)
+                for k, (sheet, flow) in enumerate(((self.upper, flow_upper), (self.lower, flow_lower)))
+            )
+        )
         start = coarse - travel[:, :, None, None]
         place_upper = self._fine(self.upper.invert(flow_upper, coarse, start, steps=8))
+        start = coarse - edges.lower_travel[:, :, None, None]
         place_lower = self._fine(self.lower.invert(flow_lower, coarse, start, steps=8))
         target = self._fine(coarse)
-        colour = self._compose(texture, place_upper, place_lower, target, asked, speaking, rotation, shift)
-        self._paste(frame, colour, left - scene.left, top - scene.top)
-
-    def _fine(self, place: torch.Tensor) -> torch.Tensor:
-        return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
-
-    def _compose(self, texture, place_upper, place_lower, target, asked, speaking, rotation, shift) -> torch.Tensor:
-        show_upper = (0.5 - self._past(place_upper, 0)).clamp(0, 1)
-        show_lower = (0.5 + self._past(place_lower, 1)).clamp(0, 1)
+        show_upper, show_lower = edges.shows(target)
         hole = (1 - show_upper - show_lower).clamp_min(0)
         share = show_upper / (show_upper + show_lower).clamp_min(1e-4)
         upper, lower = sample_texture(texture, place_upper), sample_texture(texture, place_lower)
-        lips = torch.lerp(lower, upper, share)
         inside = self._inside(texture, hole, target, asked, speaking, rotation, shift)
-        return torch.lerp(lips, inside, hole)
+        colour = torch.lerp(torch.lerp(lower, upper, share), inside, hole)
+        self._paste(frame, colour, left - scene.left, top - scene.top)
+
+    def _move_edge(self, sheet: Sheet, flow: torch.Tensor, edge: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (2, n) of an edge of the lips in the portrait, and where the flow takes them (B, 2, n)."""
+        heights = self.edges[edge, ::EDGE_STRIDE]
+        u = torch.linspace(0, 1, len(heights), device=heights.device)
+        rest = self.corner[:, None] + self.axes[0, :, None] * u * self.length + self.axes[1, :, None] * heights
+        moved = rest + sheet.sample(flow, rest[None, :, None].expand(len(flow), -1, -1, -1))[:, :, 0]
+        return rest, moved
+
+    def _fine(self, place: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
 
     def _past(self, place: torch.Tensor, edge: int) -> torch.Tensor:
         """Pixels by which portrait positions lie below an edge of the lips (upper 0, lower 1): (B, 1, h, w).
@@ -125,10 +137,12 @@ class Mouth(torch.nn.Module):
         colour = colour * light
         if self.shows_inside:
             place = self.upper_plate.rest_position(target, rotation, shift)
+            past_upper = self._past(place, 0)
             margin = speaking.view(-1, 1, 1, 1) * OWN_MARGIN_PX
-            seen = torch.minimum(self._past(place, 0), -self._past(place, 1) - margin)
-            alpha = ((seen + 0.5) / (1 + margin)).clamp(0, 1)
-            colour = torch.lerp(colour, sample_texture(texture, place), alpha)
+            seen = torch.minimum(past_upper + OWN_REACH_PX, -self._past(place, 1) - margin)
+            mirrored = place - self.axes[1].view(1, 2, 1, 1) * 2 * past_upper.clamp(-OWN_REACH_PX, 0)
+            own = sample_texture(texture, mirrored)
+            colour = torch.lerp(colour, own, ((seen + 0.5) / (1 + margin)).clamp(0, 1))
         return colour
 
     def _paste(self, frame: torch.Tensor, colour: torch.Tensor, left: torch.Tensor, top: torch.Tensor) -> None:
@@ -145,6 +159,57 @@ class Mouth(torch.nn.Module):
             mine = (slice(ys.start - y0, ys.stop - y0), slice(xs.start - x0, xs.stop - x0))
             region = frame[b, :, ys, xs]
             region.lerp_(colour[b][:, mine[0], mine[1]], alpha[mine])
+
+
+class MovedEdges:
+    """Both edges of the lips in one batch of frames, as heights over the line between the moved corners.
+
+    Args:
+        upper, lower: positions (2, n) in the portrait and (B, 2, n) in the frames, from `Mouth._move_edge`.
+    """
+
+    def __init__(self, upper: tuple[torch.Tensor, torch.Tensor], lower: tuple[torch.Tensor, torch.Tensor]) -> None:
+        (_, moved_upper), (rest_lower, moved_lower) = upper, lower
+        middle = rest_lower.shape[-1] // 2
+        self.lower_travel = moved_lower[:, :, middle] - rest_lower[:, middle]
+        self.corner = (moved_upper[:, :, 0] + moved_lower[:, :, 0]) / 2
+        last = (moved_upper[:, :, -1] + moved_lower[:, :, -1]) / 2
+        self.length = (last - self.corner).norm(dim=1)
+        self.along = (last - self.corner) / self.length[:, None]
+        self.down = torch.stack([-self.along[:, 1], self.along[:, 0]], 1)
+        heights = torch.stack([self._heights(moved_upper), self._heights(moved_lower)], 1)
+        middle = heights.mean(1, keepdim=True)
+        crossed = heights[:, :1] > heights[:, 1:]
+        self.heights = torch.where(crossed, middle, heights)
+
+    def _coordinates(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """u (0-1 between the corners) and v (pixels) of positions (B, 2, n)."""
+        offset = places - self.corner[:, :, None]
+        u = (offset * self.along[:, :, None]).sum(1) / self.length[:, None]
+        return u, (offset * self.down[:, :, None]).sum(1)
+
+    def _heights(self, moved: torch.Tensor) -> torch.Tensor:
+        """v (B, n) of an edge at evenly spaced u."""
+        u, v = self._coordinates(moved)
+        u = torch.cummax(u, dim=1).values
+        count = u.shape[1]
+        at = torch.linspace(0, 1, count, device=u.device).expand(len(u), count).contiguous()
+        right = torch.searchsorted(u.contiguous(), at).clamp(1, count - 1)
+        u0, u1, v0, v1 = u.gather(1, right - 1), u.gather(1, right), v.gather(1, right - 1), v.gather(1, right)
+        return torch.lerp(v0, v1, ((at - u0) / (u1 - u0).clamp_min(1e-5)).clamp(0, 1))
+
+    def shows(self, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """How far the upper and the lower lip's side covers canvas positions (B, 2, h, w): two (B, 1, h, w), 0-1.
+
+        Beyond the corners both do.
+        """
+        batch, _, height, width = target.shape
+        u, v = (x.view(batch, 1, height, width) for x in self._coordinates(target.flatten(2)))
+        grid = torch.stack([u[:, 0] * 2 - 1, torch.zeros_like(u[:, 0])], -1)
+        edges = F.grid_sample(self.heights[:, :, None], grid, padding_mode="border", align_corners=True)
+        away = (u < 0) | (u > 1)
+        upper, lower = (0.5 - (v - edges[:, :1])).clamp(0, 1), (0.5 + (v - edges[:, 1:])).clamp(0, 1)
+        return torch.where(away, 1.0, upper), torch.where(away, 1.0, lower)
 
 
 class PlateMotion(torch.nn.Module):
