@@ -56,7 +56,7 @@ def warnings(landmarks: np.ndarray, yaw_deg: float, error: float) -> tuple[str, 
     if abs(yaw_deg) > GOOD_YAW_DEG:
         found.append(f"The face is turned by {abs(yaw_deg):.0f} degrees; up to {GOOD_YAW_DEG:.0f} look right.")
     if max(lid_opening(landmarks)) < CLOSED_EYE:
-        found.append("The eyes are closed; open eyes in the video will be invented.")
+        found.append("The eyes are closed and stay closed in the video; a picture with open eyes looks more alive.")
     if lip_opening(landmarks) > WIDE_MOUTH:
         found.append("The mouth is wide open; a calm, closed mouth gives better results.")
     if error > POOR_FIT:
