@@ -20,6 +20,8 @@ OVERSAMPLE = 2
 EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 CLOSED_ASPECT = 0.09
 LID_FOLLOWS_GAZE = 0.75
+LID_SPARE = 0.045  # of the eye's width: how far from its landmarks a moving lid's edge begins
+LID_RIM = 0.11  # of the eye's width: lashes and the lid's edge, which travel without being stretched
 UNSEEN_IRIS = 50.0  # grey level where the portrait shows nothing of an iris
 
 
@@ -120,7 +122,7 @@ def eyeball_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.n
     picture = _bilinear(still.astype(np.float32), xy)
     inside = shape.inside(xy)
     from_iris = np.linalg.norm(xy - shape.iris, axis=-1)
-    white_known = (inside > 1.0) & (from_iris > 1.12 * shape.iris_radius)
+    white_known = (inside > 1.0) & (from_iris > 1.22 * shape.iris_radius)
     if white_known.sum() < 12:
         white_known = (inside > 0.3) & (from_iris > shape.iris_radius)
     if white_known.sum() < 4:
@@ -245,11 +247,14 @@ class Eye(torch.nn.Module):
         """Heights that the skin above and below comes from: edges keep their shape, the rest stretches."""
         top = upper - self.lid_skin
         bottom = lower + self.cheek_skin
-        above = ((v - top) / (upper_now - top).clamp_min(1e-3)).clamp(0, 1)
+        rim = LID_RIM * self.width
+        above = ((v - top) / (upper_now - rim - top).clamp_min(1e-3)).clamp(0, 1)
         below = ((bottom - v) / (bottom - lower_now).clamp_min(1e-3)).clamp(0, 1)
         lifted = v - (upper_now - upper) * _ease(above)
         lowered = v - (lower_now - lower) * _ease(below)
-        return torch.minimum(lifted, upper), torch.maximum(lowered, lower)
+        # A lid edge that was placed a little too far into the eye would drag a rim of eyeball along.
+        spare = torch.minimum((upper_now - upper).clamp_min(0) * 0.4, torch.full_like(upper, LID_SPARE * self.width))
+        return torch.minimum(lifted, upper - spare), torch.maximum(lowered, lower)
 
     def _eyeball(self, texture, place, turn, show) -> torch.Tensor:
         texels = (place - self.plate_corner.view(1, 2, 1, 1)) * OVERSAMPLE
@@ -263,8 +268,8 @@ class Eye(torch.nn.Module):
 
 
 def _ease(x: torch.Tensor) -> torch.Tensor:
-    """0 to 1, flat at the end, so that lashes move without being stretched."""
-    return 1 - (1 - x).clamp(0, 1) ** 1.6
+    """0 to 1, flattening towards the end, so that the stretch fades out before the lid's edge."""
+    return 1 - (1 - x).clamp(0, 1) ** 1.3
 
 
 def sclera_colour(still: np.ndarray, shapes: list[EyeShape]) -> np.ndarray | None:
