@@ -17,12 +17,12 @@ _PRESETS: dict[str, dict[str, float]] = {
     "neutral": {},
     "happy": {"mouthSmile": 0.7, "cheekSquint": 0.55, "eyeSquint": 0.22, "mouthDimple": 0.12,
               "mouthUpperUp": 0.12, "browInnerUp": 0.08, "browOuterUp": 0.1},
-    "sad": {"browInnerUp": 0.75, "browDown": 0.18, "mouthFrown": 0.75, "eyeBlink": 0.18, "eyeSquint": 0.1,
+    "sad": {"browInnerUp": 0.65, "browDown": 0.18, "mouthFrown": 0.75, "eyeBlink": 0.18, "eyeSquint": 0.1,
             "mouthShrugLower": 0.08, "mouthPress": 0.08},
     "angry": {"browDown": 0.85, "eyeSquint": 0.3, "eyeWide": 0.25, "noseSneer": 0.3, "mouthPress": 0.25,
               "mouthFrown": 0.22, "mouthShrugLower": 0.12, "mouthRollLower": 0.1, "jawForward": 0.12},
-    "surprised": {"browInnerUp": 0.85, "browOuterUp": 0.8, "eyeWide": 0.75, "jawOpen": 0.14, "mouthFunnel": 0.06},
-    "afraid": {"browInnerUp": 0.8, "browOuterUp": 0.35, "browDown": 0.2, "eyeWide": 0.6, "mouthStretch": 0.45,
+    "surprised": {"browInnerUp": 0.65, "browOuterUp": 0.6, "eyeWide": 0.5, "jawOpen": 0.14, "mouthFunnel": 0.06},
+    "afraid": {"browInnerUp": 0.65, "browOuterUp": 0.3, "browDown": 0.2, "eyeWide": 0.45, "mouthStretch": 0.45,
                "jawOpen": 0.05, "mouthFrown": 0.15},
     "disgusted": {"noseSneer": 0.7, "browDown": 0.5, "eyeSquint": 0.35, "cheekSquint": 0.3, "mouthUpperUp": 0.18,
                   "mouthFrown": 0.3, "mouthShrugLower": 0.35},
@@ -56,10 +56,13 @@ _OPENING = (
 _STRETCHING = {"mouthSmile": 0.75, "mouthStretch": 0.75, "noseSneer": 0.5}
 """Axes that make closing harder, and the share of them that stays while the lips are closed."""
 
+_CLOSING = {"mouthShrugLower": 0.2, "mouthPressLeft": 0.2, "mouthPressRight": 0.2}
+"""What brings the lips together against a full smile or a wrinkled nose."""
+
 _LID_AXES = ("eyeWide", "eyeSquint", "cheekSquint")
 """Axes that move the lids: they give way to a blink, so that it closes exactly."""
 
-_CLOSED_BELOW = 0.06
+_CLOSED_BELOW = 0.1
 """Lip opening, in inter-ocular distances, under which an emotion starts to yield to the articulation."""
 
 
@@ -107,11 +110,15 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
     share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
     for axis, kept in _STRETCHING.items():
         share[:, [column(axis + "Left"), column(axis + "Right")]] = (kept + (1 - kept) * freedom)[:, None]
+    effort = max(offset[column(axis + "Left")] for axis in ("mouthSmile", "noseSneer")) * (1 - freedom)
+    closing = np.zeros_like(share)
+    for axis, size in _CLOSING.items():
+        closing[:, column(axis)] = size * effort
     for side in ("Left", "Right"):
         awake = 1 - dynamics[:, column("eyeBlink" + side)]
         for axis in _LID_AXES:
             share[:, column(axis + side)] = awake
-    return np.clip(dynamics + onset[:, None] * share * offset, 0.0, 1.0)
+    return np.clip(dynamics + onset[:, None] * (share * offset + closing), 0.0, 1.0)
 
 
 def _check(name: str, strength: float) -> None:

@@ -215,7 +215,7 @@ def brows(rhythm: Rhythm, seed: int, style: Style) -> tuple[np.ndarray, np.ndarr
             _add_bump(height, at_s - 0.02, rng.uniform(0.16, 0.24), rng.uniform(0.3, 0.7), size)
     play = band_noise(rng, samples, 0.08, 0.6) * 0.11 * (0.25 + 0.75 * rhythm.activity)
     height = smooth(height + play, 0.03) * ease(rhythm.times_s / 0.4) * style.brow
-    up, down = 0.8 * np.tanh(np.maximum(height, 0) / 0.6), np.clip(-height, 0, 0.5)
+    up, down = 0.55 * np.tanh(np.maximum(height, 0) / 0.5), np.clip(-height, 0, 0.5)
     return up * (1 + tilt), up * (1 - tilt), down
 
 

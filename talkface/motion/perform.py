@@ -111,7 +111,7 @@ def _add_face(
     for side, name in enumerate(("Left", "Right")):
         lid = lids[:, side]
         add(f"eyeBlink{name}", lid)
-        add(f"eyeWide{name}", (1 - lid) * (0.3 * outer + np.maximum(play, 0)))
+        add(f"eyeWide{name}", (1 - lid) * (0.2 * outer + 0.7 * np.maximum(play, 0)))
         add(f"eyeSquint{name}", 0.12 * lid + (1 - lid) * (0.3 * smile[:, side] + np.maximum(-play, 0)))
         add(f"cheekSquint{name}", 0.8 * (1 - lid) * smile[:, side])
         add(f"browOuterUp{name}", outer * (1.0 if side else 0.92))
