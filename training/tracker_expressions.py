@@ -27,7 +27,7 @@ class Expression:
         self.shows_teeth = gap > CLOSED_GAP
         self.opening = float(rng.beta(1.2, 1.6) * 0.75) if rng.random() < 0.75 else 0.0
         self.width = float(np.exp(rng.normal(-0.3 * self.opening, 0.1))) if rng.random() < 0.6 else 1.0
-        self.closing = float(np.clip(rng.uniform(0.2, 1.5), 0, 1)) if rng.random() < 0.4 else 0.0
+        self.closing = float(np.clip(rng.uniform(0.2, 1.5), 0, 1)) if rng.random() < 0.5 else 0.0
         lower = upright[list(INNER_LOWER)]
         line = lower if self.shows_teeth else (upright[list(INNER_UPPER)] + lower) / 2
         order = np.argsort(line[:, 0])
@@ -109,10 +109,11 @@ def interior(depth: np.ndarray, across: np.ndarray, upper_teeth: bool, rng: np.r
     teeth = rng.uniform(120, 245) * (1 - 0.5 * across**2)[..., None] * np.array([1, 0.96, 0.88])
     teeth = teeth * (0.88 + 0.12 * np.cos(across * rng.uniform(15, 25)))[..., None]
     if rng.random() < 0.6:
-        flat, top = rng.uniform(0.2, 0.8), rng.uniform(0.35, 0.85)
+        flat, top = rng.uniform(0.1, 0.8), rng.uniform(0.2, 0.85)
         tongue = (depth > top + flat * across**2)[..., None]
-        shade = rng.uniform(90, 215) * (0.75 + 0.4 * (depth - top))[..., None]
-        picture = np.where(tongue, shade * np.array([1.0, rng.uniform(0.5, 0.72), rng.uniform(0.5, 0.72)]), picture)
+        shade = rng.uniform(90, 250) * (0.75 + 0.4 * (depth - top))[..., None]
+        tint = rng.uniform(0.5, 0.88) + rng.uniform(-0.04, 0.04, 3) * [0, 1, 1]
+        picture = np.where(tongue, shade * np.array([1.0, *tint[1:]]), picture)
     if upper_teeth and rng.random() < 0.65:
         picture = np.where((depth < rng.uniform(0.1, 0.45) * (1 - 0.5 * across**2))[..., None], teeth, picture)
     if rng.random() < 0.35:
@@ -140,4 +141,21 @@ def expressive(image: np.ndarray, upright_from_crop: np.ndarray, image_from_upri
         across = (u - expression.middle[0]) / expression.half
         inner = interior(depth, across, not expression.shows_teeth, rng)
         crop = (inner * light * mask + crop * (1 - mask)).clip(0, 255).astype(np.uint8)
-    return crop, expression.moved(upright)
+    moved = expression.moved(upright)
+    if expression.closing > 0.6:
+        crop = lashes(crop, moved, cv2.invertAffineTransform(upright_from_crop), rng)
+    return crop, moved
+
+
+def lashes(
+    crop: np.ndarray, upright: np.ndarray, crop_from_upright: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """A dark line, more or less strong, along the edges of lowered upper lids."""
+    drawn = crop.copy()
+    scale = float(np.hypot(*crop_from_upright[:, 0]))
+    colour, thickness = rng.uniform(5, 90, 3).tolist(), max(1, round(scale * rng.uniform(0.01, 0.05)))
+    for upper, _ in EYES:
+        line = upright[list(upper)] @ crop_from_upright[:, :2].T + crop_from_upright[:, 2]
+        cv2.polylines(drawn, [(line * 16).round().astype(np.int32)], False, colour, thickness, cv2.LINE_AA, 4)
+    strength = rng.uniform(0, 0.9)
+    return cv2.addWeighted(drawn, strength, crop, 1 - strength, 0)
