@@ -24,6 +24,7 @@ class Canvas:
         camera_vertices: (V, 3) float32, the same vertices in camera space (cm, before the residual warp).
         camera_dynamics: (K, V, 3) float32, the dynamics turned into camera space.
         interocular_px: distance between the eye centres.
+        enlargement: canvas pixels per pixel of the portrait; above 1 the canvas is softer than it could be.
     """
 
     size: int
@@ -33,6 +34,7 @@ class Canvas:
     camera_vertices: np.ndarray
     camera_dynamics: np.ndarray
     interocular_px: float
+    enlargement: float
 
 
 def make_canvas(fit: FaceFit, crop: Crop, size: int) -> Canvas:
@@ -57,6 +59,7 @@ def make_canvas(fit: FaceFit, crop: Crop, size: int) -> Canvas:
         camera_vertices=vertices.astype(np.float32),
         camera_dynamics=(fit.mesh.dynamics @ fit.rotation.T.astype(np.float32)).astype(np.float32),
         interocular_px=fit.interocular_px * scale,
+        enlargement=scale,
     )
 
 

@@ -21,6 +21,7 @@ REACH = 0.24  # of the mouth's width, up and down from the landmarks' lip line
 NEAR = 0.1  # within this the line of closed lips is looked for
 WIDE = 0.11  # of the mouth's width: landmarks that are this far apart are trusted as they are
 PARTED = 0.045  # of the mouth's width: what is thinner is the line between closed lips
+FAINT = 0.93  # of the lips' brightness: a line that is hardly darker is left to the landmarks
 DARK, BRIGHT, PALE = 0.3, 1.2, 0.62  # inside against lips: share darker, times brighter, times less coloured
 
 
@@ -48,7 +49,9 @@ def settle(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
     first, last = _best_run(np.where(within, score, -9.0))
     open_px = ndimage.median_filter((last - first) * STEP_PX, 9)
     if np.median(open_px[central]) < PARTED * line.length:
-        edges = [_smooth(heights[np.arange(len(COLUMNS)), valley])] * 2
+        darkest = np.median(light[np.arange(len(COLUMNS)), valley])
+        is_line = darkest < FAINT * np.median(light[near])
+        edges = [_smooth(heights[np.arange(len(COLUMNS)), valley]) if is_line else middle] * 2
     else:
         shut = open_px < 0.5 * PARTED * line.length
         first, last = np.where(shut, valley, first), np.where(shut, valley, last)
@@ -126,7 +129,7 @@ def _darkest_path(cost: np.ndarray) -> np.ndarray:
 
 
 def _smooth(heights: np.ndarray) -> np.ndarray:
-    return ndimage.gaussian_filter1d(ndimage.median_filter(heights, 7, mode="nearest"), 2.5, mode="nearest")
+    return ndimage.gaussian_filter1d(ndimage.median_filter(heights, 7, mode="nearest"), 4.0, mode="nearest")
 
 
 def _table(heights: np.ndarray) -> np.ndarray:

@@ -13,10 +13,12 @@ from talkface.render.raster import interpolate, rasterize, vertex_normals
 from talkface.types import FACE_PARTS, FaceFit
 
 OVERSAMPLE = 2
+SOFTNESS = 0.35  # pixels; the plates are as soft as an enlarged portrait
 TEETH_SHOW = 0.05  # the model's teeth sit high: people show 2-4 mm of the upper incisors when the lips part
 IVORY = np.array([0.93, 0.89, 0.80])
 GUM = np.array([0.68, 0.36, 0.34])
 TONGUE = np.array([0.66, 0.34, 0.33])
+SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
 THROAT = np.array([0.16, 0.055, 0.05])
 
 
@@ -68,14 +70,16 @@ def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float, o
         own: the teeth that the portrait shows, None if it shows none.
     """
     white = 0.0 if sclera is None else float(sclera.mean())
-    level = float(np.clip(max(1.12 * white, 0.82 * highlight), 0.3, 0.9))
+    level = float(np.clip(max(1.15 * white, 0.88 * highlight), 0.3, 0.92))
     saturation = float(np.clip((skin.max() - skin.min()) / (skin.max() + 1e-6) / 0.3, 0, 1))
-    tint = skin / (skin.mean() + 1e-6)
-    tint = 1 + (tint - 1) * 0.35 * (1 - saturation)
+    tint = 1 + (skin / (skin.mean() + 1e-6) - 1) * 0.35 * (1 - saturation)
+    lamp = skin / SKIN * SKIN.mean() / (skin.mean() + 1e-6) if sclera is None else sclera / (white + 1e-6)
+    lamp = np.clip(lamp, 0.75, 1.3) ** 0.7
 
     def lit(colour: np.ndarray) -> np.ndarray:
         grey = colour.mean() * tint
-        return np.clip((grey + (colour - colour.mean()) * saturation) * level * 255, 0, 255).astype(np.float32)
+        seen = (grey + (colour - colour.mean()) * saturation) * (1 + (lamp - 1) * saturation)
+        return np.clip(seen * level * 255, 0, 255).astype(np.float32)
 
     teeth = lit(IVORY) if own is None else np.clip(own.colour * 255 * 1.05, 0, 255).astype(np.float32)
     return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT))
@@ -128,7 +132,8 @@ def _plate(fit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[s
     texels = int(2 * OVERSAMPLE * np.ceil(line.length * 0.5 + margin))
     points = np.concatenate([(seen + offset - [left, top]) * OVERSAMPLE, -vertices[:, 2:]], 1)
     triangle, weights = rasterize(points, triangles, texels, texels)
-    rgba = _paint(mesh, vertices, triangles, triangle, weights, light)
+    softness = SOFTNESS * OVERSAMPLE * max(1.0, canvas.enlargement)
+    rgba = _paint(mesh, vertices, triangles, triangle, weights, light, softness)
     front = teeth[np.argsort(-mesh.neutral[teeth, 2])[: len(teeth) // 2]]
     anchors = front[:: max(1, len(front) // 24)]
     return Plate(
@@ -157,7 +162,7 @@ def _project(vertices: np.ndarray, canvas: Canvas) -> np.ndarray:
     return vertices[:, :2] * [1, -1] * scale + [camera.centre_x, camera.centre_y]
 
 
-def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight) -> np.ndarray:
+def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight, softness: float) -> np.ndarray:
     """Shade as a dentist's lamp would: soft frontal light, darker between the teeth and towards the back."""
     normals = vertex_normals(vertices, triangles)
     normal = interpolate(normals, triangles, triangle, weights)
@@ -172,10 +177,11 @@ def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight) -> n
     back = interpolate(mesh.neutral[:, 2:], triangles, triangle, weights)[..., 0]
     teeth_z = mesh.neutral[np.isin(mesh.parts, [6, 7]), 2]
     recess = smoothstep((back - np.percentile(teeth_z, 20)) / (teeth_z.max() - np.percentile(teeth_z, 20)))
+    recess = np.where(np.isin(part, [FACE_PARTS.index("tongue")]), np.maximum(recess, 0.62), recess)
     shade = (0.5 + 0.52 * diffuse**1.2) * (0.42 + 0.58 * recess)
     rgb = colour * shade[..., None]
     solid = (triangle >= 0).astype(np.float32)
     alpha = np.clip(blur(solid, 0.8) * 2 - 0.6, 0, 1) * solid
     rgb = np.where(solid[..., None] > 0, rgb, light.throat)
-    soft = blur(np.moveaxis(rgb, -1, 0), 0.7)
-    return np.concatenate([soft, blur(alpha, 0.6)[None]]).astype(np.float32)
+    soft = blur(np.moveaxis(rgb, -1, 0), softness)
+    return np.concatenate([soft, blur(alpha, 0.85 * softness)[None]]).astype(np.float32)
