@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from talkface import weights
-from talkface.face.tracker_crops import FaceFrame, cut, frame_of, letterbox, to_image
+from talkface.face.tracker_crops import FaceFrame, cut, frame_of, letterbox, reduced, to_image
 from talkface.face.tracker_nets import (
     DetectorConfig,
     DetectorNet,
@@ -27,14 +27,16 @@ from talkface.face.tracker_nets import (
     RefineNet,
 )
 
-LEVELS_PX = (112, 192, 384, 768)
-LAST_RESORT_PX = 1536
-MOST_ENLARGED = 2.0
+LEVELS_PX = (112, 192, 384, 768)  # lengths of the longer side at which the detector looks
+LAST_RESORT_PX = {112: 192, 192: 384, 384: 768, 768: 1536}  # finest level -> one more, where nothing was found
+MOST_ENLARGED = 1.2
 PEAK_AT_LEAST = 0.3
 FACE_AT_LEAST = 0.5
+COMPANION_AT_LEAST = 0.75  # beside a surer face
 LIKELY_LOGIT = 0.0
 SIZES_PX = (3.5, 64.0)
-SAME_FACE = 0.9
+SAME_FACE = 0.9  # distance in face sizes
+SAME_SIZE = 1.6  # ratio
 MOST_FACES = 24
 FOLLOWED = 0.8  # stands for the detector's probability where it was not asked
 CHANGES = (
@@ -97,9 +99,8 @@ class FaceTracker:
     def __call__(self, image: np.ndarray) -> tuple[TrackedFace, ...]:
         """All faces of a picture (H, W, 3) uint8 RGB, largest first; empty when there is none."""
         longest = max(image.shape[:2])
-        faces = self._look(image, [level for level in LEVELS_PX if level <= MOST_ENLARGED * longest] or LEVELS_PX[:1])
-        if not faces and MOST_ENLARGED * longest >= LAST_RESORT_PX:
-            faces = self._look(image, [LAST_RESORT_PX])
+        levels = [level for level in LEVELS_PX if level <= MOST_ENLARGED * longest] or LEVELS_PX[:1]
+        faces = self._look(image, levels) or self._look(image, [LAST_RESORT_PX[levels[-1]]])
         return tuple(sorted(faces, key=lambda face: -frame_of(face.landmarks, self.mean_shape).size))
 
     def track(self, image: np.ndarray, previous: np.ndarray) -> TrackedFace | None:
@@ -117,18 +118,20 @@ class FaceTracker:
         if not candidates:
             return []
         better, logits = self._first(image, [frame for _, frame in candidates])
-        likely = [(candidates[k][0], better[k]) for k in np.flatnonzero(logits > LIKELY_LOGIT)]
-        return self._finish(image, _distinct(likely))
+        surest = [k for k in np.argsort(-logits) if logits[k] > LIKELY_LOGIT]
+        return self._finish(image, _distinct([(candidates[k][0], better[k]) for k in surest], math.inf))
 
     @torch.inference_mode()
     def detect(self, image: np.ndarray, levels_px: Sequence[int] = LEVELS_PX) -> list[tuple[float, FaceFrame]]:
         """(probability, frame) of what may be faces in a picture (H, W, 3) uint8 RGB, surest first, at most 24."""
-        found = []
+        factor = max(1, max(image.shape[:2]) // max(LAST_RESORT_PX.values()))
+        image, found = reduced(image, factor), []
         for level_px in levels_px:
             largest_px = SIZES_PX[1] if level_px == levels_px[0] else SIZES_PX[1] / 2  # those a coarser level has seen
             found += self._peaks(image, level_px, largest_px)
         found.sort(key=lambda peak: -peak[0])
-        return _distinct(found)[:MOST_FACES]
+        found = [(probability, frame.enlarged(factor)) for probability, frame in found]
+        return _distinct(found, SAME_SIZE)[:MOST_FACES]
 
     def _peaks(self, image: np.ndarray, level_px: int, largest_px: float) -> list[tuple[float, FaceFrame]]:
         """(probability, frame) of every peak of the detector's map at one size of the picture."""
@@ -142,9 +145,9 @@ class FaceTracker:
             size = stride * math.exp(min(log_size, 5.0))
             if not SIZES_PX[0] <= size <= largest_px:
                 continue
-            x = ((column + 0.5 + dx) * stride - 0.5 + 0.5) / scale - 0.5
-            y = ((row + 0.5 + dy) * stride - 0.5 + 0.5) / scale - 0.5
-            peaks.append((heat[row, column].item(), FaceFrame(x, y, size / scale, math.atan2(sine, cosine))))
+            x, y = (column + 0.5 + dx) * stride - 0.5, (row + 0.5 + dy) * stride - 0.5
+            frame = FaceFrame(x, y, size, math.atan2(sine, cosine))
+            peaks.append((heat[row, column].item(), frame.enlarged(1 / scale)))
         return peaks
 
     @torch.inference_mode()
@@ -177,11 +180,12 @@ class FaceTracker:
         points = np.mean([reading.points for reading in readings], 0)
         logits = np.mean([reading.logits for reading in readings], 0)
         spreads = np.mean([reading.spreads for reading in readings], 0)
+        scores = [_score(c[0], *weighed) for c, *weighed in zip(candidates, logits, spreads, strict=True)]
+        least = COMPANION_AT_LEAST if max(scores) > COMPANION_AT_LEAST else FACE_AT_LEAST
         faces = []
-        for k, (probability, _) in enumerate(candidates):
-            score = _score(probability, logits[k], spreads[k])
-            if score >= FACE_AT_LEAST:
-                marks = self._sharpened(image, points[k])
+        for score, marks in zip(scores, points, strict=True):
+            if score >= least:
+                marks = self._sharpened(image, marks)
                 box = (*marks[:, :2].min(0).tolist(), *marks[:, :2].max(0).tolist())
                 faces.append(TrackedFace(marks, score, box))
         return faces
@@ -231,15 +235,19 @@ class _Reading:
 
 def _score(probability: float, logit: float, spread: float) -> float:
     """How sure it is that this is a face, 0-1: the detector, the landmark network and its agreement with itself."""
-    evidence = 8.6 * (probability - 0.5) + 0.84 * (logit - 5) - 30 * (spread - 0.05) - 0.7  # logistic fit, held out
+    evidence = 7.5 * (probability - 0.5) + 0.94 * (logit - 5) - 27 * (spread - 0.05) + 0.1  # logistic fit
     return 1 / (1 + math.exp(-float(np.clip(evidence, -30, 30))))
 
 
-def _distinct(candidates: list[tuple[float, FaceFrame]]) -> list[tuple[float, FaceFrame]]:
-    """The candidates without those that sit on an earlier one."""
+def _distinct(candidates: list[tuple[float, FaceFrame]], ratio: float) -> list[tuple[float, FaceFrame]]:
+    """The candidates without those that sit on an earlier one of the same size, give or take a factor of `ratio`."""
     kept: list[tuple[float, FaceFrame]] = []
     for probability, frame in candidates:
-        near = (math.hypot(frame.x - k.x, frame.y - k.y) < SAME_FACE * max(frame.size, k.size) for _, k in kept)
+        near = (
+            math.hypot(frame.x - k.x, frame.y - k.y) < SAME_FACE * max(frame.size, k.size)
+            and max(frame.size, k.size) < ratio * min(frame.size, k.size)
+            for _, k in kept
+        )
         if not any(near):
             kept.append((probability, frame))
     return kept

@@ -26,6 +26,10 @@ class FaceFrame:
     size: float
     roll: float
 
+    def enlarged(self, factor: float) -> FaceFrame:
+        """The same face in the picture enlarged by `factor` about its corner."""
+        return FaceFrame((self.x + 0.5) * factor - 0.5, (self.y + 0.5) * factor - 0.5, self.size * factor, self.roll)
+
     def moved(self, dx: float = 0.0, dy: float = 0.0, scale: float = 1.0, turn: float = 0.0) -> FaceFrame:
         """Shifted by a share of its size along the picture's axes, scaled and turned."""
         return FaceFrame(self.x + dx * self.size, self.y + dy * self.size, self.size * scale, self.roll + turn)
@@ -69,7 +73,7 @@ def _cut_one(image: np.ndarray, frame: FaceFrame, side: int, units: float) -> Te
     scale = side / (units * frame.size)
     if scale < FINEST_SCALE:
         factor = min(math.ceil(FINEST_SCALE / scale), *part.shape[:2])
-        part = np.asarray(Image.fromarray(np.ascontiguousarray(part)).reduce(factor))
+        part = reduced(np.ascontiguousarray(part), factor)
         offset = offset + (factor - 1) / 2
     y, x = np.mgrid[:side, :side].astype(np.float64)
     seen = np.stack([x, y], -1) @ matrix[:, :2].T + matrix[:, 2]
@@ -84,6 +88,11 @@ def to_image(points: np.ndarray, frame: FaceFrame, side: int, units: float) -> n
     matrix = crop_to_image(frame, side, units)
     flat = (points[:, :2] * side / 2 + (side - 1) / 2) @ matrix[:, :2].T + matrix[:, 2]
     return np.c_[flat, points[:, 2:] * units * frame.size / 2].astype(np.float32)
+
+
+def reduced(image: np.ndarray, factor: int) -> np.ndarray:
+    """The picture at one `factor`-th of its size, by averaging."""
+    return np.asarray(Image.fromarray(image).reduce(factor)) if factor > 1 else image
 
 
 def letterbox(image: np.ndarray, longest: int, multiple: int) -> tuple[Tensor, float]:
