@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -21,7 +22,6 @@ from talkface.options import RenderOptions, option_default, option_help, parse_e
 # busy machine a render took nine times as long. They, and numpy's, read these wishes once, when they are loaded.
 POLITE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 INTERRUPTED = 130
-UNEXPECTED = 1
 REPORT = "This is a bug in talkface: run again with -v and report what it prints."
 
 app = typer.Typer(
@@ -74,8 +74,7 @@ def render(
     verbose: Verbose = False,
 ) -> None:
     """Make PORTRAIT say SPEECH. Prints the path of the video."""
-
-    def work(console: Console) -> None:
+    with _console(quiet, verbose) as console:
         options = RenderOptions(
             size=size,
             fps=fps,
@@ -92,14 +91,8 @@ def render(
         )
         from talkface.pipeline import render as run
 
-        with console:
-            result = run(portrait, speech, output, options, console)
-        if as_json:
-            show_json(asdict(result))
-        else:
-            print(result.path)
-
-    _guarded(work, quiet, verbose)
+        result = run(portrait, speech, output, options, console)
+    show_json(asdict(result)) if as_json else print(result.path)
 
 
 @app.command()
@@ -114,19 +107,12 @@ def inspect(
     verbose: Verbose = False,
 ) -> None:
     """Draw what talkface sees in PORTRAIT, and a strip of test poses. Prints the path of the sheet."""
-
-    def work(console: Console) -> None:
+    with _console(quiet, verbose) as console:
         options = RenderOptions(face=face, device=device, force=force)
         from talkface.inspection import inspect as run
 
-        with console:
-            report = run(portrait, output, options, console)
-        if as_json:
-            show_json(report)
-        else:
-            print(output)
-
-    _guarded(work, quiet, verbose)
+        report = run(portrait, output, options, console)
+    show_json(report) if as_json else print(output)
 
 
 @app.command()
@@ -139,30 +125,23 @@ def bench(
     verbose: Verbose = False,
 ) -> None:
     """Measure every stage, beside reference operations of the same machine."""
-
-    def work(console: Console) -> None:
+    with _console(quiet, verbose) as console:
         options = RenderOptions(device=device)
         from talkface import bench as benchmark
 
-        with console:
-            report = benchmark.measure(portrait, speech, options, console)
-        show_json(asdict(report)) if as_json else print(benchmark.table(report))
-
-    _guarded(work, quiet, verbose)
+        report = benchmark.measure(portrait, speech, options, console)
+    show_json(asdict(report)) if as_json else print(benchmark.table(report))
 
 
 @app.command()
 def doctor(as_json: Json = False, verbose: Verbose = False) -> None:
     """Check the installation: versions, device, ffmpeg, weights and their hashes. Exits with 4 if anything is wrong."""
-
-    def work(console: Console) -> None:
+    with _console(quiet=False, verbose=verbose):
         from talkface import doctor as checks
 
         findings = checks.examine()
         show_json(checks.as_dict(findings)) if as_json else print(checks.table(findings))
         checks.require_healthy(findings)
-
-    _guarded(work, False, verbose)
 
 
 def _version(wanted: bool) -> None:
@@ -206,19 +185,21 @@ def _command_path(error: Exception) -> str:
     return context.command_path if context else "talkface"
 
 
-def _guarded(work: Callable[[Console], None], quiet: bool, verbose: bool) -> None:
-    """Run `work`; turn every failure into one sentence and its exit code."""
+@contextmanager
+def _console(quiet: bool, verbose: bool) -> Iterator[Console]:
+    """A console for one command; every failure inside the block becomes one sentence and an exit code."""
     console = Console(quiet=quiet, verbose=verbose)
     try:
-        work(console)
+        with console:
+            yield console
     except TalkfaceError as error:
-        console.fail(error)
-        raise typer.Exit(error.exit_code) from None
+        failure = error
     except MemoryError:
-        console.fail(TalkfaceError("The computer has too little memory for this.", "Use a smaller picture or --size."))
-        raise typer.Exit(TalkfaceError.exit_code) from None
+        failure = TalkfaceError("The computer has too little memory for this.", "Use a smaller picture or --size.")
     except Exception as error:
         failure = TalkfaceError(f"{type(error).__name__}: {error}", REPORT)
         failure.__cause__ = error
-        console.fail(failure)
-        raise typer.Exit(UNEXPECTED) from None
+    else:
+        return
+    console.fail(failure)
+    raise typer.Exit(failure.exit_code)

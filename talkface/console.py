@@ -29,9 +29,6 @@ class Console(Progress):
         self._task = None
 
     def __enter__(self) -> Console:
-        if not self.quiet and sys.stderr.isatty():
-            self._bar = _new_bar()
-            self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -41,6 +38,9 @@ class Console(Progress):
 
     def stage(self, title: str, frames: int = 0) -> None:
         """Show a stage."""
+        if self._bar is None and not self.quiet and sys.stderr.isatty():
+            self._bar = _new_bar()
+            self._bar.start()
         if self._bar:
             if self._task is not None:
                 self._bar.remove_task(self._task)

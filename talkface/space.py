@@ -1,13 +1,13 @@
 """The motion vector: every axis has a name, a unit and a place, and this module alone knows the place.
 
-A motion vector (D,) describes one frame *relative to the portrait*, so that all zeros (head distance 1) is the portrait:
+A motion vector (D,) describes one frame *relative to the portrait*: all zeros (head distance 1) is the portrait.
 
 - pose: head rotation in degrees (conventions in `talkface.pose`), shift in inter-ocular distances (x right, y down),
   and head distance as a ratio (1 = as in the portrait, 2 = twice as far, so half as large);
 - gaze: rotation of both eyes in their sockets in degrees from where the portrait looks, +yaw to the image's right,
   +pitch up;
-- speaking: 0-1, how far the mouth axes replace the portrait's own mouth. At 0 the lips are the portrait's plus the axes;
-  at 1 the axes are absolute, so that all zeros closes the lips of a portrait with an open mouth;
+- speaking: 0-1, how far the mouth axes replace the portrait's own mouth. At 0 the lips are the portrait's plus the
+  axes; at 1 the axes are absolute, so that all zeros closes the lips of a portrait with an open mouth;
 - dynamics: activations 0-1 of blendshapes under ARKit's names (Left and Right are the subject's). As in ARKit,
   `mouthClose` brings the lips together over an open jaw: jawOpen = mouthClose is a closed mouth.
 """

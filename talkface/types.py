@@ -113,7 +113,8 @@ class FaceFit:
     landmarks land exactly.
 
     Attributes:
-        landmarks: (478, 3) float32, MediaPipe's topology, irises 468-477; z in the same scale, towards the viewer negative.
+        landmarks: (478, 3) float32, MediaPipe's topology, irises 468-477; z in the same scale, negative towards the
+            viewer.
         mesh: the person's face model.
         dynamics: (K,) float32, the portrait's own expression.
         camera, rotation (3, 3), translation (3,): where the head is.
@@ -122,8 +123,8 @@ class FaceFit:
         interocular_px: distance between the eye centres.
         error_px: rms distance of the projected model to the landmarks before the residual warp.
         warnings: what a person should know about this picture, one sentence each.
-        gaze_deg: (2, 2) float32 (yaw, pitch) of the eyeballs relative to the head, subject's left eye first: the pupil of
-            eye i lies at mesh.eye_centres[i] + mesh.eye_radii[i] * pose.direction(*gaze_deg[i]).
+        gaze_deg: (2, 2) float32 (yaw, pitch) of the eyeballs relative to the head, subject's left eye first: the pupil
+            of eye i lies at mesh.eye_centres[i] + mesh.eye_radii[i] * pose.direction(*gaze_deg[i]).
     """
 
     landmarks: np.ndarray
@@ -145,8 +146,8 @@ class FaceFit:
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of the portrait, in its pixels: `x0`, `y0` are the outer edges of its left and top (-0.5 is the picture's
-    border, since pixel 0 has its centre at 0), `size` its side."""
+    """A square of the portrait, in its pixels: `x0`, `y0` are the outer edges of its left and top (-0.5 is the
+    picture's border, since pixel 0 has its centre at 0), `size` its side."""
 
     x0: float
     y0: float
