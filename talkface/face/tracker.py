@@ -48,8 +48,8 @@ PATCH_CHANGES = (
     {"dx": 0.015, "turn": 0.03},
     {"dy": 0.015, "turn": -0.03, "scale": 1.04},
 )
-CORE_SHARE = 0.8
-RIM_SHARE = 0.4
+CORE_SHARE = 1.0
+RIM_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -191,12 +191,13 @@ class FaceTracker:
         return faces
 
     def _sharpened(self, image: np.ndarray, marks: np.ndarray) -> np.ndarray:
-        """The landmarks (478, 3) with eyes and mouth read again; the mouth also in the mirror."""
+        """The landmarks (478, 3) with eyes and mouth read again, the mouth also in the mirror."""
         eye, mouth = self.parts
-        for mirrored in (False, True):
-            marks = self._sharpen(image, marks, eye, mirrored=mirrored)
-        both = [self._sharpen(image, marks, mouth, mirrored=mirrored) for mirrored in (False, True)]
-        return np.mean(both, 0).astype(np.float32)
+        for _ in range(2):  # the second time from better placed patches
+            for mirrored in (False, True):
+                marks = self._sharpen(image, marks, eye, mirrored=mirrored)
+            marks = np.mean([self._sharpen(image, marks, mouth, mirrored=mirrored) for mirrored in (False, True)], 0)
+        return marks.astype(np.float32)
 
     @torch.inference_mode()
     def _sharpen(self, image: np.ndarray, marks: np.ndarray, net: RefineNet, *, mirrored: bool) -> np.ndarray:
