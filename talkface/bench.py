@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +73,7 @@ def measure(
     """Render once as a user would, then drawing and encoding by themselves, then the reference operations."""
     import torch
 
+    options = replace(options, seed=BENCH_SEED)
     portrait, speech = portrait or example("portrait.png"), speech or example("speech.flac")
     progress = progress or Progress()
     watch = FrameWatch(progress)

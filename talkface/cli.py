@@ -106,7 +106,10 @@ def inspect(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw what talkface sees in PORTRAIT, and a strip of test poses. Prints the path of the sheet."""
+    """Draw what talkface sees in PORTRAIT.
+
+    The face found and fitted, the crop, and ten test poses on one sheet. Prints its path.
+    """
     with _console(quiet, verbose) as console:
         options = RenderOptions(face=face, device=device, force=force)
         from talkface.inspection import inspect as run
@@ -124,7 +127,10 @@ def bench(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure every stage, beside reference operations of the same machine."""
+    """Measure the speed of every stage here.
+
+    Reference operations of the same machine stand beside them.
+    """
     with _console(quiet, verbose) as console:
         options = RenderOptions(device=device)
         from talkface import bench as benchmark
@@ -135,7 +141,10 @@ def bench(
 
 @app.command()
 def doctor(as_json: Json = False, verbose: Verbose = False) -> None:
-    """Check the installation: versions, device, ffmpeg, weights and their hashes. Exits with 4 if anything is wrong."""
+    """Check that the installation is whole.
+
+    Looks at versions, device, ffmpeg, and the weights and their hashes. Exits with 4 if anything is wrong.
+    """
     with _console(quiet=False, verbose=verbose):
         from talkface import doctor as checks
 
