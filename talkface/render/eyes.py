@@ -107,11 +107,12 @@ def eye_shape(landmarks: np.ndarray, marks: EyeLandmarks) -> EyeShape:
     )  # fmt: skip
 
 
-def eyeball_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Complete what the lids hide: white of the eye (3, h, w) and iris (4, h, w), twice the canvas's resolution.
+def eye_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float]:
+    """Complete what the lids hide and what a closed lid would show, at OVERSAMPLE times the canvas's resolution.
 
     Returns:
-        white, iris, left, top: float32 pictures (colours 0-255, alpha 0-1), and where their first texel lies.
+        white (3, h, w) and iris (4, h, w) of the eyeball, bare lid skin (3, h, w): float32, colours 0-255, alpha 0-1;
+        left, top: canvas position of their first texel.
     """
     reach = 0.75 * shape.width
     centre = shape.corner + shape.along * shape.width / 2
@@ -125,13 +126,26 @@ def eyeball_layers(still: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.n
     white_known = (inside > 1.0) & (from_iris > 1.22 * shape.iris_radius)
     if white_known.sum() < 12:
         white_known = (inside > 0.3) & (from_iris > shape.iris_radius)
-    if white_known.sum() < 4:
-        return np.zeros((3, 2, 2), np.float32), np.zeros((4, 2, 2), np.float32), float(left), float(top)
+    lid_known = _bare_lid(xy, shape)
+    if white_known.sum() < 4 or lid_known.sum() < 4:
+        blank = np.zeros((4, 2, 2), np.float32)
+        return blank[:3], blank, blank[:3], float(left), float(top)
     white = push_pull(picture.transpose(2, 0, 1), white_known, smooth=30)
-    iris_known = (inside > 1.0) & (from_iris < shape.iris_radius * 1.1)
-    iris = _complete_iris(picture, xy, shape, iris_known)
+    lid = push_pull(picture.transpose(2, 0, 1), lid_known, smooth=30)
+    iris = _complete_iris(picture, xy, shape, (inside > 1.0) & (from_iris < shape.iris_radius * 1.1))
     alpha = np.clip((shape.iris_radius * 1.04 - from_iris) / (0.16 * shape.iris_radius) + 0.5, 0, 1)
-    return white, np.concatenate([iris, alpha[None]]).astype(np.float32), float(left), float(top)
+    return white, np.concatenate([iris, alpha[None]]).astype(np.float32), lid, float(left), float(top)
+
+
+def _bare_lid(xy: np.ndarray, shape: EyeShape) -> np.ndarray:
+    """Skin between the lashes and the brow, and a little below the lower lid, (h, w) bool."""
+    u, v = shape.coordinates(xy)
+    at = np.linspace(0, 1, TABLE)
+    over, under = np.interp(u, at, shape.upper) - v, v - np.interp(u, at, shape.lower)
+    rim = LID_RIM * shape.width
+    above = (over > 1.3 * rim) & (over < max(shape.lid_skin, 2 * rim))
+    below = (under > 1.3 * rim) & (under < 2.5 * rim)
+    return above | below
 
 
 def _complete_iris(picture: np.ndarray, xy: np.ndarray, shape: EyeShape, known: np.ndarray) -> np.ndarray:
@@ -165,7 +179,7 @@ class Eye(torch.nn.Module):
 
     def __init__(self, still: np.ndarray, shape: EyeShape) -> None:
         super().__init__()
-        white, iris, left, top = eyeball_layers(still, shape)
+        white, iris, lid, left, top = eye_layers(still, shape)
         self.width = shape.width
         self.iris_radius = shape.iris_radius
         self.is_closed = shape.is_closed
@@ -180,6 +194,7 @@ class Eye(torch.nn.Module):
         self.register_buffer("edges", torch.from_numpy(np.stack([shape.upper, shape.lower])))
         self.register_buffer("white", torch.from_numpy(white))
         self.register_buffer("iris", torch.from_numpy(iris))
+        self.register_buffer("lid", torch.from_numpy(lid))
         self.register_buffer("plate_corner", torch.tensor([left, top]))
 
     def draw(self, frame, scene, texture, lids, gaze_deg) -> None:
@@ -214,15 +229,32 @@ class Eye(torch.nn.Module):
         v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
         upper, lower = self._edges(u)
         upper_now, lower_now = self._lids(upper, lower, lids, (turn * self.axes[1]).sum(1))
-        above, below = self._skin(v, upper, lower, upper_now, lower_now)
+        closing = ((upper_now - upper) / (lower - upper).clamp_min(1)).clamp(0, 1)
+        above, below = self._skin(v, upper, lower, upper_now, lower_now, closing)
         down = self.axes[1].view(1, 2, 1, 1)
         lid = sample_texture(texture, place + down * (above - v))
+        bare = sample_plate(self.lid, (place - self.plate_corner.view(1, 2, 1, 1)) * OVERSAMPLE)
+        behind = smooth_ramp((v - upper) / (2 * LID_RIM * self.width) + 1)
+        ends = smooth_ramp(torch.minimum(u, 1 - u) / 0.22)
+        lid = torch.lerp(lid, bare, closing**2 * behind * ends)
         cheek = sample_texture(texture, place + down * (below - v))
+        cheek = cheek * self._lashes(texture, place, v, upper, upper_now, closing)
         skin = torch.lerp(lid, cheek, (v - (upper_now + lower_now) / 2 + 0.5).clamp(0, 1))
         show = torch.minimum(v - upper_now, lower_now - v) + 0.5
         show = torch.where((u > 0) & (u < 1), show, 0.0).clamp(0, 1)
         ball = self._eyeball(texture, place, turn, show)
         return torch.lerp(skin, ball, show)
+
+    def _lashes(self, texture, place, v, upper, upper_now, closing) -> torch.Tensor:
+        """Darkening (B, 1, h, w) below a closing lid: the portrait's lashes and lid edge, turned downwards."""
+        rim = LID_RIM * self.width
+        reach = (v - upper_now).clamp(0, rim)
+        down = self.axes[1].view(1, 2, 1, 1)
+        lash = sample_texture(texture, place + down * (upper - LID_SPARE * self.width - reach - v))
+        bare = sample_texture(texture, place + down * (upper - 1.5 * rim - v))
+        shade = (lash.mean(1, keepdim=True) / bare.mean(1, keepdim=True).clamp_min(1)).clamp(0.15, 1)
+        fade = closing * (1 - (v - upper_now) / rim).clamp(0, 1) * (v > upper_now - 1)
+        return torch.lerp(torch.ones_like(shade), shade, fade)
 
     def _edges(self, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)
@@ -243,18 +275,17 @@ class Eye(torch.nn.Module):
         lower_now = torch.lerp(lower_open, meeting, blink)
         return upper_now, torch.maximum(lower_now, torch.minimum(upper_now, meeting))
 
-    def _skin(self, v, upper, lower, upper_now, lower_now) -> tuple[torch.Tensor, torch.Tensor]:
+    def _skin(self, v, upper, lower, upper_now, lower_now, closing) -> tuple[torch.Tensor, torch.Tensor]:
         """Heights that the skin above and below comes from: edges keep their shape, the rest stretches."""
-        top = upper - self.lid_skin
-        bottom = lower + self.cheek_skin
         rim = LID_RIM * self.width
+        top, bottom = upper - self.lid_skin, lower + self.cheek_skin
+        # A lid edge that was placed a little too far into the eye would drag some of the eyeball along.
+        spare = closing * LID_SPARE * self.width
         above = ((v - top) / (upper_now - rim - top).clamp_min(1e-3)).clamp(0, 1)
         below = ((bottom - v) / (bottom - lower_now).clamp_min(1e-3)).clamp(0, 1)
         lifted = v - (upper_now - upper) * _ease(above)
         lowered = v - (lower_now - lower) * _ease(below)
-        # A lid edge that was placed a little too far into the eye would drag a rim of eyeball along.
-        spare = torch.minimum((upper_now - upper).clamp_min(0) * 0.4, torch.full_like(upper, LID_SPARE * self.width))
-        return torch.minimum(lifted, upper - spare), torch.maximum(lowered, lower)
+        return torch.minimum(lifted, upper - spare), torch.maximum(lowered, lower + spare)
 
     def _eyeball(self, texture, place, turn, show) -> torch.Tensor:
         texels = (place - self.plate_corner.view(1, 2, 1, 1)) * OVERSAMPLE
@@ -265,6 +296,12 @@ class Eye(torch.nn.Module):
         rest = sample_texture(texture, place)
         amount = turn.norm(dim=1).view(-1, 1, 1, 1).clamp(0, 1)
         return torch.lerp(rest, moved, amount)
+
+
+def smooth_ramp(x: torch.Tensor) -> torch.Tensor:
+    """0 below 0, 1 above 1, smooth between."""
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)
 
 
 def _ease(x: torch.Tensor) -> torch.Tensor:
