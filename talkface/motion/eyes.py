@@ -11,8 +11,8 @@ from talkface.motion.rhythm import Rhythm
 
 BLINKS_PER_MINUTE = 20.0
 FIRST_BLINK_S = (0.6, 1.7)
-_SHUT_S = 0.07
-"""A lid stays shut longer than one 25-fps frame, so that every blink is drawn fully closed, and seen so."""
+_SHUT_S = 0.05
+"""A lid stays shut longer than one 25-fps frame, so that every blink is drawn fully closed."""
 
 _HOLD_MAIN_S = (1.2, 3.6)
 _HOLD_AWAY_S = (0.6, 1.5)
