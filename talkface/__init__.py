@@ -8,39 +8,25 @@ Importing this package costs nothing: numpy and torch come with the first render
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from talkface.errors import TalkfaceError
 from talkface.options import RenderOptions
 
 if TYPE_CHECKING:
+    from talkface.pipeline import render
     from talkface.types import RenderResult
 
 __version__ = "0.1.0"
 __all__ = ["RenderOptions", "RenderResult", "TalkfaceError", "__version__", "render"]
 
-
-class _Package(ModuleType):
-    """Loads what is heavy when it is asked for, and keeps `render` the function although a subpackage has that name."""
-
-    @property
-    def render(self) -> Callable[..., RenderResult]:
-        from talkface.pipeline import render
-
-        return render
-
-    @render.setter
-    def render(self, subpackage: ModuleType) -> None:
-        """Where the import system hangs the subpackage; `from talkface.render.x import y` does not need it."""
-
-    @property
-    def RenderResult(self) -> type:  # noqa: N802 - a class
-        from talkface.types import RenderResult
-
-        return RenderResult
+_HEAVY = {"render": "talkface.pipeline", "RenderResult": "talkface.types"}
 
 
-sys.modules[__name__].__class__ = _Package
+def __getattr__(name: str) -> object:
+    """Load what is heavy when it is asked for (PEP 562)."""
+    if name not in _HEAVY:
+        raise AttributeError(f"module 'talkface' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HEAVY[name]), name)

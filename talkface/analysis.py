@@ -130,7 +130,7 @@ def close_up(view: View) -> View:
 
 def whole_picture(view: View) -> tuple[View, list[str]]:
     """The picture as large as a video and the memory can hold, its crop on whole pixels, and a note if it shrank."""
-    from talkface.render.compose import native_crop
+    from talkface.rendering.compose import native_crop
 
     scale = min(MAX_SIDE_PX / max(view.image.shape[:2]), MAX_CROP_PX / view.crop.size)
     small = view.shrink(scale)

@@ -64,7 +64,7 @@ def inspect(
 
 def draw_poses(analysis: Analysis, device: torch.device) -> list[tuple[str, Image.Image]]:
     """The face in each test pose, with its name."""
-    from talkface.render.renderer import Renderer
+    from talkface.rendering.renderer import Renderer
     from talkface.types import MotionSequence
 
     values = np.zeros((len(TEST_POSES), MotionSpace.size), np.float32)

@@ -108,12 +108,12 @@ def draw(
     analysis: Analysis, motion: MotionSequence, options: RenderOptions, device: torch.device
 ) -> Iterator[np.ndarray]:
     """The frames (H, W, 3) uint8 of a performance, one after the other."""
-    from talkface.render.renderer import Renderer
+    from talkface.rendering.renderer import Renderer
 
     size = int(analysis.crop.size) if options.full else options.size
     renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size, device, options.head_distance)
     if options.full:
-        from talkface.render.compose import full_frames
+        from talkface.rendering.compose import full_frames
 
         return full_frames(analysis.image, renderer, analysis.crop, motion)
     return renderer.frames(motion)

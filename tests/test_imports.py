@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "talkface"
-STAGES = ("face", "speech", "motion", "render", "media")
+STAGES = ("face", "speech", "motion", "rendering", "media")
 BASE = ("errors", "types", "space", "options", "device", "progress", "weights", "pose", "warp", "landmarks")
 MIDDLE = ("pipeline", "analysis", "inspection", "doctor", "bench")
 FRONT = ("cli", "console", "__main__")

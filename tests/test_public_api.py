@@ -31,7 +31,7 @@ def test_errors_from_python_carry_a_hint_and_an_exit_code(tmp_path):
     assert caught.value.hint
 
 
-def test_render_stays_a_function_when_the_subpackage_is_loaded():
-    import talkface.render.renderer  # noqa: F401 - hangs itself into the package
+def test_render_stays_a_function_once_the_renderer_is_loaded():
+    import talkface.rendering.renderer  # noqa: F401
 
     assert callable(talkface.render)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkface.render.raster import interpolate, rasterize, vertex_normals
+from talkface.rendering.raster import interpolate, rasterize, vertex_normals
 
 SQUARE = np.array([[1.0, 1.0, 5.0], [9.0, 1.0, 5.0], [9.0, 9.0, 5.0], [1.0, 9.0, 5.0]])
 TWO = np.array([[0, 1, 2], [0, 2, 3]])

@@ -10,19 +10,20 @@ import torch
 import torch.nn.functional as F
 
 from talkface.pose import rotation
-from talkface.render.canvas import Canvas, make_canvas, still_frame, texture
-from talkface.render.eyes import EYES, Eye, eye_shape, sclera_colour
-from talkface.render.lip_edges import settle
-from talkface.render.lips import lip_line, release_shares
-from talkface.render.mouth import Mouth
-from talkface.render.sampling import sample_texture
-from talkface.render.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
-from talkface.render.teeth import make_plates, mouth_light, own_teeth
-from talkface.render.view import View, widen
+from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
+from talkface.rendering.eyes import EYES, Eye, eye_shape, sclera_colour
+from talkface.rendering.lip_edges import settle
+from talkface.rendering.lips import lip_line, release_shares
+from talkface.rendering.mouth import Mouth
+from talkface.rendering.sampling import sample_texture
+from talkface.rendering.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
+from talkface.rendering.teeth import make_plates, mouth_light, own_teeth
+from talkface.rendering.view import View, widen
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
 
-BATCH = {"cpu": 8, "cuda": 32}  # frames at a time: few enough for the CPU's caches, enough to fill a GPU
+BATCH = {"cpu": 8, "cuda": 32}  # frames of BATCH_SIZE_PX at a time: few enough for caches, enough to fill a GPU
+BATCH_SIZE_PX = 512
 
 
 class Scene:
@@ -171,7 +172,7 @@ class Renderer:
 
     def frames(self, motion: MotionSequence) -> Iterator[np.ndarray]:
         """Draw every frame of the motion: (size, size, 3) uint8 each, computed in small batches."""
-        batch = BATCH.get(self.device.type, BATCH["cpu"])
+        batch = max(1, round(BATCH.get(self.device.type, BATCH["cpu"]) * min(1, BATCH_SIZE_PX / self.size) ** 2))
         for start in range(0, len(motion.values), batch):
             yield from self.draw(motion.values[start : start + batch])
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.render.rigidity import rigidity
+from talkface.rendering.rigidity import rigidity
 
 
 def scene(hair: bool) -> tuple[np.ndarray, np.ndarray]:

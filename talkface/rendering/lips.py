@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
 
-from talkface.render.canvas import Canvas
-from talkface.render.fields import push_pull, smoothstep
-from talkface.render.sheet import Fields, cell_centres
+from talkface.rendering.canvas import Canvas
+from talkface.rendering.fields import push_pull, smoothstep
+from talkface.rendering.sheet import Fields, cell_centres
 from talkface.space import DYNAMICS_AXES
 from talkface.types import FaceMesh
 

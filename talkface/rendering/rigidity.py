@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy.sparse import coo_matrix, diags
 from scipy.sparse.linalg import spsolve
 
-from talkface.render.fields import blur, nearest_fill, smoothstep
+from talkface.rendering.fields import blur, nearest_fill, smoothstep
 
 CONTRAST = 0.05  # difference of (square-rooted) colour that counts as an edge
 LEAK = 0.02  # conductance that even the strongest edge keeps

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkface.render.lip_edges import LOWER_OUTER, UPPER_OUTER, settle
-from talkface.render.lips import LOWER_INNER, UPPER_INNER, lip_line
+from talkface.rendering.lip_edges import LOWER_OUTER, UPPER_OUTER, settle
+from talkface.rendering.lips import LOWER_INNER, UPPER_INNER, lip_line
 
 SKIN, LIPS, DARK, TEETH = (200, 160, 140), (180, 90, 95), (60, 25, 25), (215, 210, 200)
 LEFT, RIGHT, LINE_Y = 60.0, 160.0, 100.0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.render.fields import nearest_fill, push_pull, smoothstep
+from talkface.rendering.fields import nearest_fill, push_pull, smoothstep
 
 
 def test_known_cells_stay_and_a_constant_fills_everything():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from talkface.render.view import View, widen
+from talkface.rendering.view import View, widen
 from talkface.types import Crop
 
 HEAD = (150.0, 60.0, 360.0, 400.0)

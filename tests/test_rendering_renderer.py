@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from talkface.render.compose import full_frames, native_crop
-from talkface.render.eyes import EYES
-from talkface.render.renderer import Renderer
+from talkface.rendering.compose import full_frames, native_crop
+from talkface.rendering.eyes import EYES
+from talkface.rendering.renderer import Renderer
 from talkface.space import MotionSpace
 from talkface.types import Crop, MotionSequence
 

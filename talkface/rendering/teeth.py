@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkface.render.canvas import Canvas
-from talkface.render.fields import blur, smoothstep
-from talkface.render.lips import LipLine
-from talkface.render.raster import interpolate, rasterize, vertex_normals
+from talkface.rendering.canvas import Canvas
+from talkface.rendering.fields import blur, smoothstep
+from talkface.rendering.lips import LipLine
+from talkface.rendering.raster import interpolate, rasterize, vertex_normals
 from talkface.types import FACE_PARTS, FaceFit
 
 OVERSAMPLE = 2

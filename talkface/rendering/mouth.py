@@ -6,11 +6,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from talkface.render.canvas import Canvas
-from talkface.render.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
-from talkface.render.sampling import sample_plate, sample_texture
-from talkface.render.sheet import Fields, Sheet
-from talkface.render.teeth import Plate
+from talkface.rendering.canvas import Canvas
+from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
+from talkface.rendering.sampling import sample_plate, sample_texture
+from talkface.rendering.sheet import Fields, Sheet
+from talkface.rendering.teeth import Plate
 from talkface.types import FaceFit
 
 COARSE_PX = 2

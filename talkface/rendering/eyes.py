@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
 
-from talkface.render.fields import blur, push_pull
-from talkface.render.sampling import patch_indices, sample_plate, sample_texture
+from talkface.rendering.fields import blur, push_pull
+from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
 
 TABLE = 129
 OVERSAMPLE = 2

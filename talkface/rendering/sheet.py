@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from talkface.render.canvas import Canvas, unproject
-from talkface.render.fields import blur, nearest_fill, smoothstep
-from talkface.render.raster import interpolate, rasterize, vertex_normals
-from talkface.render.rigidity import rigidity
+from talkface.rendering.canvas import Canvas, unproject
+from talkface.rendering.fields import blur, nearest_fill, smoothstep
+from talkface.rendering.raster import interpolate, rasterize, vertex_normals
+from talkface.rendering.rigidity import rigidity
 from talkface.types import FACE_PARTS, Camera, FaceMesh
 
 CELLS = 128  # about this many cells a side carry the head's motion

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from talkface.render.renderer import Renderer
+from talkface.rendering.renderer import Renderer
 from talkface.types import Crop, MotionSequence
 
 GRID_PX = 8
