@@ -143,7 +143,7 @@ def _bare_lid(xy: np.ndarray, shape: EyeShape) -> np.ndarray:
     at = np.linspace(0, 1, TABLE)
     over, under = np.interp(u, at, shape.upper) - v, v - np.interp(u, at, shape.lower)
     rim = LID_RIM * shape.width
-    above = (over > 1.3 * rim) & (over < max(shape.lid_skin, 2 * rim))
+    above = (over > 1.2 * rim) & (over < max(0.55 * shape.lid_skin, 1.7 * rim))
     below = (under > 1.3 * rim) & (under < 2.5 * rim)
     return above | below
 
