@@ -195,7 +195,8 @@ def emotions(looks: dict[str, dict[str, Look]], bilabial: np.ndarray) -> str:
         lips = np.concatenate([look[name].opening()[bilabial[: len(look[name].opening())]] for look in looks.values()])
         cells = [f"{100 * value:+.1f}" for value in np.median(change, axis=0)]
         closed = f"{100 * np.median(lips):.1f} % | {np.mean(lips < CLOSED_LIPS):.0%}" if len(lips) else " | "
-        lines.append(f"| {name} | {' | '.join(cells)} | {sum(right)}/{len(right)} | {closed} |")
+        as_expected = f"{sum(right)}/{len(right)}" if expected else ""
+        lines.append(f"| {name} | {' | '.join(cells)} | {as_expected} | {closed} |")
     return "\n".join(lines)
 
 

@@ -56,7 +56,7 @@ _OPENING = (
 _STRETCHING = {"mouthSmile": 0.75, "mouthStretch": 0.75, "noseSneer": 0.5}
 """Axes that make closing harder, and the share of them that stays while the lips are closed."""
 
-_CLOSING = {"mouthShrugLower": 0.2, "mouthPressLeft": 0.2, "mouthPressRight": 0.2}
+_CLOSING = {"mouthShrugLower": 0.35, "mouthPressLeft": 0.3, "mouthPressRight": 0.3}
 """What brings the lips together against a full smile or a wrinkled nose."""
 
 _LID_AXES = ("eyeWide", "eyeSquint", "cheekSquint")
@@ -110,7 +110,7 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
     share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
     for axis, kept in _STRETCHING.items():
         share[:, [column(axis + "Left"), column(axis + "Right")]] = (kept + (1 - kept) * freedom)[:, None]
-    effort = max(offset[column(axis + "Left")] for axis in ("mouthSmile", "noseSneer")) * (1 - freedom)
+    effort = max(offset[column("mouthSmileLeft")], 0.6 * offset[column("noseSneerLeft")]) * (1 - freedom)
     closing = np.zeros_like(share)
     for axis, size in _CLOSING.items():
         closing[:, column(axis)] = size * effort
