@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
 
-from talkface.rendering.fields import blur, push_pull
+from talkface.rendering.fields import blur, push_pull, smoothstep
 from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
 
 TABLE = 129
@@ -20,6 +20,7 @@ OVERSAMPLE = 2
 EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 CLOSED_ASPECT = 0.09
 LID_FOLLOWS_GAZE = 0.75
+LID_LINE = 0.45  # how much darker at least the line is where closed lids meet
 LID_SPARE = 0.045  # of the eye's width: how far from its landmarks a moving lid's edge begins
 LID_RIM = 0.11  # of the eye's width: lashes and the lid's edge, which travel without being stretched
 UNSEEN_IRIS = 50.0  # grey level where the portrait shows nothing of an iris
@@ -73,6 +74,12 @@ class EyeShape:
         """u and v of canvas positions (..., 2)."""
         offset = xy - self.corner
         return offset @ self.along / self.width, offset @ self.down
+
+    def brow_share(self, xy: np.ndarray) -> np.ndarray:
+        """How far positions (..., 2) may follow the brows: 0 at the eye, 1 above its lid's skin and beside it."""
+        u, v = self.coordinates(xy)
+        over = np.interp(u, np.linspace(0, 1, TABLE), self.upper) - v
+        return np.maximum(smoothstep(over / (0.9 * self.lid_skin)), smoothstep((np.abs(u - 0.5) - 0.5) / 0.35))
 
     def inside(self, xy: np.ndarray) -> np.ndarray:
         """Signed distance (pixels, positive inside) of positions (..., 2) to the lid edges."""
@@ -238,8 +245,8 @@ class Eye(torch.nn.Module):
         ends = smooth_ramp(torch.minimum(u, 1 - u) / 0.22)
         lid = torch.lerp(lid, bare, closing**2 * behind * ends)
         cheek = sample_texture(texture, place + down * (below - v))
-        cheek = cheek * self._lashes(texture, place, v, upper, upper_now, closing)
-        skin = torch.lerp(lid, cheek, (v - (upper_now + lower_now) / 2 + 0.5).clamp(0, 1))
+        shade = torch.lerp(torch.ones_like(u), self._lashes(texture, place, v, upper, upper_now, closing), ends)
+        skin = shade * torch.lerp(lid, cheek, (v - (upper_now + lower_now) / 2 + 0.5).clamp(0, 1))
         show = torch.minimum(v - upper_now, lower_now - v) + 0.5
         show = torch.where((u > 0) & (u < 1), show, 0.0).clamp(0, 1)
         ball = self._eyeball(texture, place, turn, show)
@@ -254,7 +261,8 @@ class Eye(torch.nn.Module):
         bare = sample_texture(texture, place + down * (upper - 1.5 * rim - v))
         shade = (lash.mean(1, keepdim=True) / bare.mean(1, keepdim=True).clamp_min(1)).clamp(0.15, 1)
         fade = closing * (1 - (v - upper_now) / rim).clamp(0, 1) * (v > upper_now - 1)
-        return torch.lerp(torch.ones_like(shade), shade, fade)
+        line = LID_LINE * closing**3 * torch.exp(-(((v - upper_now) / (0.028 * self.width)) ** 2))
+        return torch.lerp(torch.ones_like(shade), shade, fade) * (1 - line)
 
     def _edges(self, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from talkface.pose import rotation
 from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
-from talkface.rendering.eyes import EYES, Eye, eye_shape, sclera_colour
+from talkface.rendering.eyes import EYES, Eye, EyeShape, eye_shape, sclera_colour
 from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line, release_shares
 from talkface.rendering.mouth import Mouth
@@ -151,9 +151,8 @@ class Renderer:
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
         everything = slice(0, whole.rigidity.shape[0])
-        head_basis = whole.basis.copy()
-        head_basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0  # the lids move in `eyes`
         shapes = [eye_shape(canvas.landmarks, marks) for marks in EYES]
+        head_basis = _head_basis(whole, shapes, canvas_px)
         line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still)
         skin, highlight = _skin(self.still, canvas.landmarks)
         own = own_teeth(self.still, line)
@@ -221,6 +220,17 @@ def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int) -> View:
     head = (low[0] - 0.25 * width, low[1] - 0.4 * height, high[0] + 0.25 * width, high[1] + 0.1 * height)
     origin = ((crop.x0 - wide.x0) * scale, (crop.y0 - wide.y0) * scale)
     return View(size, canvas.size, (float(focus[0]), float(focus[1])), origin, tuple(map(float, head)))
+
+
+def _head_basis(fields: Fields, shapes: list[EyeShape], canvas_px: int) -> np.ndarray:
+    """The fields' motion basis (K, G, G, 3) without the lids: they move in `eyes`, and brows do not drag them."""
+    basis = fields.basis.copy()
+    basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0
+    centres = cell_centres(canvas_px, len(fields.rigidity))
+    xy = np.stack(np.meshgrid(centres, centres), -1)
+    share = np.minimum(*(shape.brow_share(xy) for shape in shapes))
+    basis[[k for k, name in enumerate(DYNAMICS_AXES) if name.startswith("brow")]] *= share[..., None]
+    return basis
 
 
 def _skin(still: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
