@@ -25,7 +25,7 @@ class Expression:
         self.upright = upright
         gap = np.abs(upright[list(INNER_LOWER), 1] - upright[list(INNER_UPPER), 1]).max()
         self.shows_teeth = gap > CLOSED_GAP
-        self.opening = float(rng.beta(1.2, 1.6) * 0.75) if rng.random() < 0.75 else 0.0
+        self.opening = float(rng.beta(1.1, 1.5) * 0.9) if rng.random() < 0.75 else 0.0
         self.width = float(np.exp(rng.normal(-0.3 * self.opening, 0.1))) if rng.random() < 0.6 else 1.0
         self.closing = float(np.clip(rng.uniform(0.2, 1.5), 0, 1)) if rng.random() < 0.5 else 0.0
         lower = upright[list(INNER_LOWER)]

@@ -31,6 +31,7 @@ LEVELS_PX = (112, 192, 384, 768)  # lengths of the longer side at which the dete
 LAST_RESORT_PX = {112: 192, 192: 384, 384: 768, 768: 1536}  # finest level -> one more, where nothing was found
 MOST_ENLARGED = 1.2
 PEAK_AT_LEAST = 0.3
+FAINT_PEAK = 0.08  # where nothing was found
 FACE_AT_LEAST = 0.5
 COMPANION_AT_LEAST = 0.75  # beside a surer face
 LIKELY_LOGIT = 0.0
@@ -100,7 +101,9 @@ class FaceTracker:
         """All faces of a picture (H, W, 3) uint8 RGB, largest first; empty when there is none."""
         longest = max(image.shape[:2])
         levels = [level for level in LEVELS_PX if level <= MOST_ENLARGED * longest] or LEVELS_PX[:1]
-        faces = self._look(image, levels) or self._look(image, [LAST_RESORT_PX[levels[-1]]])
+        finer = LAST_RESORT_PX[levels[-1]]
+        attempts = ((levels, PEAK_AT_LEAST), ([finer], PEAK_AT_LEAST), ([*levels, finer], FAINT_PEAK))
+        faces = next((found for look in attempts if (found := self._look(image, *look))), [])
         return tuple(sorted(faces, key=lambda face: -frame_of(face.landmarks, self.mean_shape).size))
 
     def track(self, image: np.ndarray, previous: np.ndarray) -> TrackedFace | None:
@@ -112,9 +115,9 @@ class FaceTracker:
         faces = self._finish(image, [(FOLLOWED, better[0])])
         return faces[0] if faces else None
 
-    def _look(self, image: np.ndarray, levels_px: Sequence[int]) -> list[TrackedFace]:
-        """The faces that can be seen with the picture's longer side at one of `levels_px`."""
-        candidates = self.detect(image, levels_px)
+    def _look(self, image: np.ndarray, levels_px: Sequence[int], least: float) -> list[TrackedFace]:
+        """The faces seen with the picture's longer side at `levels_px` where the detector gives at least `least`."""
+        candidates = self.detect(image, levels_px, least)
         if not candidates:
             return []
         better, logits = self._first(image, [frame for _, frame in candidates])
@@ -122,13 +125,15 @@ class FaceTracker:
         return self._finish(image, _distinct([(candidates[k][0], better[k]) for k in surest], math.inf))
 
     @torch.inference_mode()
-    def detect(self, image: np.ndarray, levels_px: Sequence[int] = LEVELS_PX) -> list[tuple[float, FaceFrame]]:
+    def detect(
+        self, image: np.ndarray, levels_px: Sequence[int] = LEVELS_PX, least: float = PEAK_AT_LEAST
+    ) -> list[tuple[float, FaceFrame]]:
         """(probability, frame) of what may be faces in a picture (H, W, 3) uint8 RGB, surest first, at most 24."""
         factor = max(1, max(image.shape[:2]) // max(LAST_RESORT_PX.values()))
         image, found = reduced(image, factor), []
         for level_px in levels_px:
             largest_px = SIZES_PX[1] if level_px == levels_px[0] else SIZES_PX[1] / 2  # those a coarser level has seen
-            found += self._peaks(image, level_px, largest_px)
+            found += [peak for peak in self._peaks(image, level_px, largest_px) if peak[0] >= least]
         found.sort(key=lambda peak: -peak[0])
         found = [(probability, frame.enlarged(factor)) for probability, frame in found]
         return _distinct(found, SAME_SIZE)[:MOST_FACES]
@@ -140,7 +145,7 @@ class FaceTracker:
         heat = torch.sigmoid(answer[0])
         highest = torch.nn.functional.max_pool2d(heat[None], 3, 1, 1)[0]
         stride, peaks = self.detector.config.stride, []
-        for row, column in torch.nonzero((heat == highest) & (heat > PEAK_AT_LEAST)).tolist():
+        for row, column in torch.nonzero((heat == highest) & (heat > FAINT_PEAK)).tolist():
             dx, dy, log_size, cosine, sine = answer[1:, row, column].tolist()
             size = stride * math.exp(min(log_size, 5.0))
             if not SIZES_PX[0] <= size <= largest_px:
@@ -236,7 +241,7 @@ class _Reading:
 
 def _score(probability: float, logit: float, spread: float) -> float:
     """How sure it is that this is a face, 0-1: the detector, the landmark network and its agreement with itself."""
-    evidence = 7.5 * (probability - 0.5) + 0.94 * (logit - 5) - 27 * (spread - 0.05) + 0.1  # logistic fit
+    evidence = 6.7 * (probability - 0.5) + 1.2 * (logit - 5.5) - 30 * (spread - 0.05) + 1.1  # logistic fit
     return 1 / (1 + math.exp(-float(np.clip(evidence, -30, 30))))
 
 
