@@ -185,7 +185,8 @@ class FaceTracker:
         points = np.mean([reading.points for reading in readings], 0)
         logits = np.mean([reading.logits for reading in readings], 0)
         spreads = np.mean([reading.spreads for reading in readings], 0)
-        scores = [_score(c[0], *weighed) for c, *weighed in zip(candidates, logits, spreads, strict=True)]
+        shares = [frame.size / max(image.shape[:2]) for frame in frames]
+        scores = [_score(c[0], *more) for c, *more in zip(candidates, logits, spreads, shares, strict=True)]
         least = COMPANION_AT_LEAST if max(scores) > COMPANION_AT_LEAST else FACE_AT_LEAST
         faces = []
         for score, marks in zip(scores, points, strict=True):
@@ -239,9 +240,13 @@ class _Reading:
     spreads: np.ndarray
 
 
-def _score(probability: float, logit: float, spread: float) -> float:
-    """How sure it is that this is a face, 0-1: the detector, the landmark network and its agreement with itself."""
+def _score(probability: float, logit: float, spread: float, share: float) -> float:
+    """How sure it is that this is a face, 0-1: the detector, the landmark network and its agreement with itself.
+
+    A face that is tiny beside the picture (`share` of its longer side) has to be surer.
+    """
     evidence = 6.7 * (probability - 0.5) + 1.2 * (logit - 5.5) - 30 * (spread - 0.05) + 1.1  # logistic fit
+    evidence -= 2 * float(np.clip((0.08 - share) / 0.04, 0, 1))
     return 1 / (1 + math.exp(-float(np.clip(evidence, -30, 30))))
 
 
