@@ -11,7 +11,6 @@ from talkface.rendering.fields import blur
 from talkface.types import Camera, Crop, FaceFit
 from talkface.warp import residual_warp
 
-
 SHARPEN, SHARPEN_TEXELS = 0.5, 1.2
 
 
@@ -79,8 +78,8 @@ def texture(still: np.ndarray) -> np.ndarray:
     """The still frame at twice its resolution, (3, 2S, 2S) float32 0-255, texel j at canvas position j / 2.
 
     Even texels are the still frame's pixels themselves, so a sheet at rest shows them unchanged; bilinear sampling
-    of the doubled picture keeps nearly the sharpness of a Lanczos filter at a quarter of its cost; the texels between are
-    sharpened a little to make up for the rest.
+    of the doubled picture keeps nearly the sharpness of a Lanczos filter at a quarter of its cost; the texels between
+    are sharpened a little to make up for the rest.
     """
     size = still.shape[0]
     padded = np.pad(still, ((4, 4), (4, 4), (0, 0)), mode="reflect").astype(np.float32)
