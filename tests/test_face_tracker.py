@@ -140,3 +140,12 @@ def test_mirror_is_an_involution_that_swaps_sides(tracker):
     assert list(tracker.mirror[[33, 61, 468, 1]]) == [263, 291, 473, 1]
     frame = frame_of(tracker.mean_shape, tracker.mean_shape)
     assert (frame.x, frame.y, frame.size, frame.roll) == pytest.approx((0, 0, 1, 0), abs=1e-6)
+
+
+def test_threads_of_torch_are_left_as_they_were(tracker, astronaut):
+    torch.set_num_threads(2)
+    try:
+        tracker(astronaut)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)

@@ -9,7 +9,8 @@ the mouth once more, from patches of about the picture's own resolution. Weights
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,17 @@ PATCH_CHANGES = (
 )
 CORE_SHARE = 1.0
 RIM_SHARE = 0.75
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: the work is too small to share; on a busy machine sharing makes it ten times slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,7 @@ class FaceTracker:
         net = weights.restore(net, own, "tracker").requires_grad_(False)
         return net.to(self.device, memory_format=torch.channels_last)
 
+    @_one_thread()
     def __call__(self, image: np.ndarray) -> tuple[TrackedFace, ...]:
         """All faces of a picture (H, W, 3) uint8 RGB, largest first; empty when there is none."""
         longest = max(image.shape[:2])
@@ -106,6 +119,7 @@ class FaceTracker:
         faces = next((found for look in attempts if (found := self._look(image, *look))), [])
         return tuple(sorted(faces, key=lambda face: -frame_of(face.landmarks, self.mean_shape).size))
 
+    @_one_thread()
     def track(self, image: np.ndarray, previous: np.ndarray) -> TrackedFace | None:
         """The face of the next picture of a video, from its landmarks (478, 3) in the picture before; None when lost.
 
