@@ -1,6 +1,6 @@
 """Make `weights/face_model.safetensors`: the project's own compact head, learned from samples of ICT-FaceKit.
 
-    python -m training.face_model [--data /work/shared/data]
+    python -m training.face_model [--data ../shared/data]
 
 1. choose the topology: skin, socket, gums, tongue, teeth, eyeballs; dense at lips and lids (`face_topology`);
 2. close the lips: at rest, for every identity, and at jawOpen = mouthClose, the inner lip edges meet;
@@ -302,7 +302,7 @@ def main() -> None:
     from training.store import store
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("/work/shared/data"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     tensors = build(parser.parse_args().data)
     config = {"dynamics_axes": list(DYNAMICS_AXES), "parts": list(FACE_PARTS), "identity_samples": SAMPLES}
     path = store(

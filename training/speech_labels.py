@@ -1,6 +1,6 @@
 """Phone labels for real English speech by pocketsphinx: aligned with the text, or with its own hearing of it.
 
-    python -m training.speech_labels --data ../shared/data --out ../scratch/speech/corpus
+    python -m training.speech_labels --data ../shared/data --out training/runs/speech/corpus
 
 Utterances whose alignment fails are dropped, and so are those it aligns badly (mean phone score). GRID sentences take
 their text from the file name.

@@ -1,6 +1,6 @@
 """Fit the viseme table of `talkface.motion.visemes` to tracked mouths, shrunk towards the table as it stands.
 
-    python -m training.speech_mouth --data ../shared/data --cache ../scratch/speech --penalty .15
+    python -m training.speech_mouth --data ../shared/data --cache training/runs/speech --penalty .15
 
 Only the opening and spread columns (targets and insistence) and the widths of their two kernels are fitted: few enough
 numbers that two speakers teach something about all. The loss is 1 - correlation per clip, so a speaker's own scale and

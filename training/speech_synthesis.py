@@ -1,6 +1,6 @@
 """Synthetic speech with exact phone times: espeak-ng in many languages and voices, flite's natural English voices.
 
-    python -m training.speech_synthesis --out ../scratch/speech/corpus --minutes 120
+    python -m training.speech_synthesis --out training/runs/speech/corpus --minutes 120
 
 espeak-ng is driven through its C library, whose events carry the sample at which each phone starts; flite prints its
 segment ends. Tools for training only: neither is needed at run time.

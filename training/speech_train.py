@@ -1,6 +1,6 @@
 """Train the speech encoder on the corpora of `speech_labels` and `speech_synthesis`.
 
-    python -m training.speech_train --corpus ../scratch/speech/corpus --run ../scratch/speech/run1 --minutes 50
+    python -m training.speech_train --corpus training/runs/speech/corpus --run training/runs/speech/run1 --minutes 50
 
 Soft targets: each 20 ms frame carries the share of every phone in it. The learning rate follows the clock, so a run
 ends well whatever the machine's load; it can be interrupted and resumed. `--store` writes the averaged weights.
