@@ -1,6 +1,7 @@
-"""Label real speech that has no text, in any language, with what a half-trained encoder hears clearly (self-training).
+r"""Label real speech that has no text, in any language, with what a half-trained encoder hears clearly (self-training).
 
-    python -m training.speech_hear --data ../shared/data --run training/runs/speech/run1 --out training/runs/speech/corpus
+    python -m training.speech_hear --data ../shared/data --run training/runs/speech/run1 \
+        --out training/runs/speech/corpus
 
 The teacher hears the clean sound; frames it is unsure of are left unknown; the student then learns them under noise.
 """
