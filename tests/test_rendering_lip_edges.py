@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkface.rendering.lip_edges import LOWER_OUTER, UPPER_OUTER, settle
-from talkface.rendering.lips import LOWER_INNER, UPPER_INNER, lip_line
+from talkface.landmarks import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER, LIP_OUTER_UPPER
+from talkface.rendering.lip_edges import settle
+from talkface.rendering.lips import lip_line
 
 SKIN, LIPS, DARK, TEETH = (200, 160, 140), (180, 90, 95), (60, 25, 25), (215, 210, 200)
 LEFT, RIGHT, LINE_Y = 60.0, 160.0, 100.0
@@ -32,9 +33,9 @@ def landmarks(gap: float, off: float) -> np.ndarray:
     """Landmarks (478, 2) of that mouth, `off` pixels too low."""
     marks = np.zeros((478, 2), np.float32)
     x = np.linspace(LEFT, RIGHT, 11)
-    for ring, height in ((UPPER_INNER, -gap / 2), (LOWER_INNER, gap / 2)):
+    for ring, height in ((LIP_INNER_UPPER, -gap / 2), (LIP_INNER_LOWER, gap / 2)):
         marks[list(ring)] = np.stack([x, LINE_Y + off * bow(x) + height * bow(x)], 1)
-    for ring, side in ((UPPER_OUTER, -1), (LOWER_OUTER, 1)):
+    for ring, side in ((LIP_OUTER_UPPER, -1), (LIP_OUTER_LOWER, 1)):
         marks[list(ring)] = np.stack([x, LINE_Y + side * (16 + gap / 2) * bow(x)], 1)
     return marks
 
@@ -47,8 +48,8 @@ def middle_of(line) -> tuple[float, float]:
 @pytest.mark.parametrize("claimed", [0.0, 5.0, 8.0])
 def test_closed_lips_are_closed_whatever_the_landmarks_say(claimed):
     marks = landmarks(claimed, off=3)
-    marks[list(UPPER_OUTER), 1] = landmarks(0, 0)[list(UPPER_OUTER), 1]
-    marks[list(LOWER_OUTER), 1] = landmarks(0, 0)[list(LOWER_OUTER), 1]
+    marks[list(LIP_OUTER_UPPER), 1] = landmarks(0, 0)[list(LIP_OUTER_UPPER), 1]
+    marks[list(LIP_OUTER_LOWER), 1] = landmarks(0, 0)[list(LIP_OUTER_LOWER), 1]
     line = settle(lip_line(marks), marks, painted(0, DARK))
     assert line.gap_px == 0
     assert middle_of(line)[0] == pytest.approx(LINE_Y, abs=1)

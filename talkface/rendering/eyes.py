@@ -12,6 +12,14 @@ import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
 
+from talkface.landmarks import (
+    LEFT_IRIS,
+    LEFT_LID_LOWER,
+    LEFT_LID_UPPER,
+    RIGHT_IRIS,
+    RIGHT_LID_LOWER,
+    RIGHT_LID_UPPER,
+)
 from talkface.rendering.fields import blur, push_pull, smoothstep
 from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
 
@@ -38,11 +46,9 @@ class EyeLandmarks:
 
 
 EYES = (
-    EyeLandmarks("Right", (33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133),
-                 (46, 53, 52, 65, 55), (468, 469, 470, 471, 472)),
-    EyeLandmarks("Left", (362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263),
-                 (285, 295, 282, 283, 276), (473, 474, 475, 476, 477)),
-)  # fmt: skip
+    EyeLandmarks("Right", RIGHT_LID_UPPER, RIGHT_LID_LOWER, (46, 53, 52, 65, 55), RIGHT_IRIS),
+    EyeLandmarks("Left", LEFT_LID_UPPER, LEFT_LID_LOWER, (285, 295, 282, 283, 276), LEFT_IRIS),
+)
 
 
 @dataclass(frozen=True)

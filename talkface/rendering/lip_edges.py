@@ -11,10 +11,9 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
+from talkface.landmarks import LIP_OUTER_LOWER, LIP_OUTER_UPPER
 from talkface.rendering.lips import TABLE, LipLine
 
-UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 COLUMNS = np.linspace(0.04, 0.96, 93)
 STEP_PX = 0.5
 REACH = 0.24  # of the mouth's width, up and down from the landmarks' lip line
@@ -33,7 +32,7 @@ def settle(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
     offsets = np.arange(-REACH * line.length, REACH * line.length, STEP_PX)
     heights = middle[:, None] + offsets
     strip = _strip(line, heights, still)
-    top, bottom = (_outer(line, landmarks[list(ring)]) for ring in (UPPER_OUTER, LOWER_OUTER))
+    top, bottom = (_outer(line, landmarks[list(ring)]) for ring in (LIP_OUTER_UPPER, LIP_OUTER_LOWER))
     thickness = bottom - top
     within = (heights > (top + 0.2 * thickness)[:, None]) & (heights < (bottom - 0.2 * thickness)[:, None])
     light = strip.mean(-1)

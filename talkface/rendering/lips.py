@@ -8,14 +8,13 @@ import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
 
+from talkface.landmarks import LIP_INNER_LOWER, LIP_INNER_UPPER
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.fields import push_pull, smoothstep
 from talkface.rendering.sheet import Fields, cell_centres
 from talkface.space import DYNAMICS_AXES
 from talkface.types import FaceMesh
 
-UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 TABLE = 257
 CLOSED_SHARE = 0.018
 KNOTS = np.linspace(0.06, 0.94, 9)
@@ -72,12 +71,12 @@ class LipLine:
 
 def lip_line(landmarks: np.ndarray) -> LipLine:
     """Fit the two inner edges through the landmarks (478, 2) in canvas pixels."""
-    first, last = landmarks[UPPER_INNER[0]], landmarks[UPPER_INNER[-1]]
+    first, last = landmarks[LIP_INNER_UPPER[0]], landmarks[LIP_INNER_UPPER[-1]]
     length = float(np.linalg.norm(last - first))
     along = (last - first) / length
     down = np.array([-along[1], along[0]], np.float32)
     tables = []
-    for ring in (UPPER_INNER, LOWER_INNER):
+    for ring in (LIP_INNER_UPPER, LIP_INNER_LOWER):
         offset = landmarks[list(ring)] - first
         u, v = offset @ along / length, offset @ down
         u[0], u[-1], v[0], v[-1] = 0, 1, 0, 0

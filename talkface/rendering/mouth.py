@@ -80,12 +80,7 @@ class Mouth(torch.nn.Module):
         left = middle[:, 0].round().long() - half_width * COARSE_PX
         top = middle[:, 1].round().long() - rise * COARSE_PX
         coarse = scene.target(_steps(left, 2 * half_width, COARSE_PX), _steps(top, rise + drop, COARSE_PX))
-        edges = MovedEdges(
-            *(
-                self._move_edge(sheet, flow, k)
-                for k, (sheet, flow) in enumerate(((self.upper, flow_upper), (self.lower, flow_lower)))
-            )
-        )
+        edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
         start = coarse - travel[:, :, None, None]
         place_upper = self._fine(self.upper.invert(flow_upper, coarse, start, steps=8))
         start = coarse - edges.lower_travel[:, :, None, None]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from talkface.landmarks import SURFACE_COUNT
 from talkface.pose import rotation
 from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
 from talkface.rendering.eyes import EYES, Eye, EyeShape, eye_shape, sclera_colour
@@ -208,13 +209,13 @@ class Renderer:
         yaw, pitch, roll, x, y, _ = np.asarray(values, np.float64)[:, MotionSpace.pose].T
         turn = rotation(yaw, pitch, roll)
         shift = np.stack([x, -y, np.zeros_like(x)], 1) * self.cm_per_interocular
-        return (torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (turn, shift))
+        return tuple(torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (turn, shift))
 
 
 def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int) -> View:
     """The view of a crop on its canvas, about the middle of the face."""
     scale = canvas.size / wide.size
-    face = canvas.landmarks[:468]
+    face = canvas.landmarks[:SURFACE_COUNT]
     focus, low, high = face.mean(0), face.min(0), face.max(0)
     width, height = high - low
     head = (low[0] - 0.25 * width, low[1] - 0.4 * height, high[0] + 0.25 * width, high[1] + 0.1 * height)
@@ -237,7 +238,7 @@ def _skin(still: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
     """Median colour (3,) 0-1 of the cheeks and the chin, and the brightness 0-1 of the face's highlights."""
     marks = np.clip(landmarks[[50, 280, 205, 425, 199, 101, 330]].round().astype(int), 0, still.shape[0] - 1)
     patches = [still[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5].reshape(-1, 3) for x, y in marks]
-    x0, y0 = np.clip(landmarks[:468].min(0), 0, None).astype(int)
-    x1, y1 = landmarks[:468].max(0).astype(int)
+    x0, y0 = np.clip(landmarks[:SURFACE_COUNT].min(0), 0, None).astype(int)
+    x1, y1 = landmarks[:SURFACE_COUNT].max(0).astype(int)
     face = still[y0 : y1 + 1, x0 : x1 + 1].mean(-1)
     return (np.median(np.concatenate(patches), axis=0) / 255).astype(np.float32), float(np.percentile(face, 96) / 255)

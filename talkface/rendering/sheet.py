@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from talkface.landmarks import OVAL
 from talkface.rendering.canvas import Canvas, unproject
 from talkface.rendering.fields import blur, nearest_fill, smoothstep
 from talkface.rendering.raster import interpolate, rasterize, vertex_normals
@@ -25,8 +26,6 @@ FIELDS_PER_CELL = 2
 NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])
 GRAZING_NORMAL = 0.45
 NOSE_TIP, CHIN = 1, 152
-FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-             152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,11 @@ class Fields:
         positions: (G, G, 3) camera space, cm.
         basis: (K, G, G, 3) displacement per unit of each dynamics axis, camera space, cm.
         rigidity: (G, G) 0-1, how far a cell follows the head's rotation.
-        on_face: (G, G) bool, cells truly covered by the face.
     """
 
     positions: np.ndarray
     basis: np.ndarray
     rigidity: np.ndarray
-    on_face: np.ndarray
 
 
 def cell_centres(canvas_size: int, cells: int) -> np.ndarray:
@@ -85,7 +82,6 @@ def make_fields(canvas: Canvas, mesh: FaceMesh, still: np.ndarray) -> Fields:
         positions=unproject(xy, depth, canvas.camera),
         basis=basis,
         rigidity=rigidity(still, covered, chin_row, face_size),
-        on_face=on_face,
     )
 
 
@@ -95,7 +91,7 @@ def _trusted(front: np.ndarray, canvas: Canvas) -> np.ndarray:
     cells = front.shape[0]
     scale = cells / canvas.size
     oval = Image.new("1", (cells, cells))
-    corners = [tuple(p) for p in ((canvas.landmarks[list(FACE_OVAL)] + 0.5) * scale).tolist()]
+    corners = [tuple(p) for p in ((canvas.landmarks[list(OVAL)] + 0.5) * scale).tolist()]
     ImageDraw.Draw(oval).polygon(corners, fill=1)
     nose_row = int((canvas.landmarks[NOSE_TIP, 1] + 0.5) * scale)
     below = np.arange(cells)[:, None] > nose_row
@@ -231,5 +227,4 @@ def coarser(fields: Fields, factor: int) -> Fields:
         positions=shrink(fields.positions),
         basis=shrink(fields.basis),
         rigidity=shrink(fields.rigidity),
-        on_face=shrink(fields.on_face) > 0.5,
     )
