@@ -21,8 +21,8 @@ _STEADY_EYES = 0.85
 _GAZE_ONSET_S = (0.18, 0.26)
 _LARGEST_GAZE_DEG = np.array([50.0, 36.0])
 _LARGEST_TURN_DEG = np.array([17.0, 12.0, 12.0])
-_GAZE_GAIN = 1.35
-"""Eyes are turned this much further than asked: where the iris meets the lids, it reads as turned less than it is."""
+_GAZE_GAIN = np.array([1.5, 1.7])
+"""Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris, it reads as turned less."""
 
 
 def perform(features: SpeechFeatures, controls: Controls, fps: float, frames: int, seed: int) -> MotionSequence:
@@ -45,17 +45,23 @@ def perform(features: SpeechFeatures, controls: Controls, fps: float, frames: in
     duration_s = frames / fps
     amplitude = float(np.clip(controls.amplitude, 0.0, LARGEST_AMPLITUDE))
     lips = articulate(features, fps, duration_s)
-    values = np.zeros((frames, MotionSpace.size))
-    values[:, MotionSpace.index("headDistance")] = controls.head_distance
+    values = base_motion(controls, times_s)
     values[:, MotionSpace.speaking] = _fit_length(lips.speaking, frames)
     values[:, MotionSpace.dynamics] = _fit_length(lips.dynamics, frames)
-    values[:, MotionSpace.gaze] = _main_gaze(controls, times_s)
     if amplitude > 0:
         _add_life(values, rhythm_of(features, duration_s), controls, amplitude, times_s, seed)
     onset = life.ease(times_s / EMOTION_ONSET_S)
     dynamics = values[:, MotionSpace.dynamics]
     values[:, MotionSpace.dynamics] = add_emotion(dynamics, emotion_offset(controls.emotions), onset)
     return MotionSequence(values.astype(np.float32), fps)
+
+
+def base_motion(controls: Controls, times_s: np.ndarray) -> np.ndarray:
+    """(T, D) what the asked gaze and distance make on their own at `times_s` (T,): everything else is at rest."""
+    values = np.zeros((len(times_s), MotionSpace.size))
+    values[:, MotionSpace.index("headDistance")] = controls.head_distance
+    values[:, MotionSpace.gaze] = _main_gaze(controls, times_s)
+    return values
 
 
 def _fit_length(curve: np.ndarray, frames: int) -> np.ndarray:
