@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from talkface.options import EMOTIONS
+
 SPEECH_RATE_HZ = 16_000
 FEATURE_RATE_HZ = 50
 
@@ -170,6 +172,44 @@ class Controls:
     head_distance: float = 1.0
     emotions: tuple[tuple[str, float], ...] = ()
     amplitude: float = 1.0
+
+
+@dataclass(frozen=True)
+class ControlTracks:
+    """The user's controls over time: row t belongs to second t / rate_hz, as in the motion it steers.
+
+    Attributes:
+        gaze_deg: (T, 2) float32 main gaze direction, yaw and pitch relative to the portrait's (+yaw image right,
+            +pitch up).
+        head_distance: (T,) float32, 1 = as in the portrait.
+        emotion: (T, 8) float32 strengths 0-1 in the order of `options.EMOTIONS`, offsets to what the voice carries,
+            added up.
+        amplitude: (T,) float32 scale of head and expression motion; 0 = lips only.
+        head_deg: (T, 3) float32 yaw, pitch and roll of a fixed head pose relative to the portrait's, which replaces
+            the generated one; None = the head moves with the voice.
+        rate_hz: rows per second.
+    """
+
+    gaze_deg: np.ndarray
+    head_distance: np.ndarray
+    emotion: np.ndarray
+    amplitude: np.ndarray
+    head_deg: np.ndarray | None
+    rate_hz: float
+
+    @classmethod
+    def constant(cls, controls: Controls, frames: int, rate_hz: float) -> ControlTracks:
+        """Tracks of `frames` rows that hold the same controls throughout; an emotion named twice adds up, to 1."""
+        strengths = np.zeros(len(EMOTIONS))
+        for name, strength in controls.emotions:
+            strengths[EMOTIONS.index(name)] += strength
+        gaze_deg = (controls.gaze_yaw_deg, controls.gaze_pitch_deg)
+        rows = [np.array(value, np.float32) for value in (gaze_deg, controls.head_distance, strengths.clip(0, 1))]
+        gaze, distance, emotion = (np.broadcast_to(row, (frames, *row.shape)) for row in rows)
+        return cls(gaze, distance, emotion, np.full(frames, controls.amplitude, np.float32), None, rate_hz)
+
+    def __len__(self) -> int:
+        return len(self.amplitude)
 
 
 @dataclass(frozen=True)
