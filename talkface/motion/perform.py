@@ -45,23 +45,17 @@ def perform(features: SpeechFeatures, controls: Controls, fps: float, frames: in
     duration_s = frames / fps
     amplitude = float(np.clip(controls.amplitude, 0.0, LARGEST_AMPLITUDE))
     lips = articulate(features, fps, duration_s)
-    values = base_motion(controls, times_s)
+    values = np.zeros((frames, MotionSpace.size))
+    values[:, MotionSpace.index("headDistance")] = controls.head_distance
     values[:, MotionSpace.speaking] = _fit_length(lips.speaking, frames)
     values[:, MotionSpace.dynamics] = _fit_length(lips.dynamics, frames)
+    values[:, MotionSpace.gaze] = _main_gaze(controls, times_s)
     if amplitude > 0:
         _add_life(values, rhythm_of(features, duration_s), controls, amplitude, times_s, seed)
     onset = life.ease(times_s / EMOTION_ONSET_S)
     dynamics = values[:, MotionSpace.dynamics]
     values[:, MotionSpace.dynamics] = add_emotion(dynamics, emotion_offset(controls.emotions), onset)
     return MotionSequence(values.astype(np.float32), fps)
-
-
-def base_motion(controls: Controls, times_s: np.ndarray) -> np.ndarray:
-    """(T, D) what the asked gaze and distance make on their own at `times_s` (T,): everything else is at rest."""
-    values = np.zeros((len(times_s), MotionSpace.size))
-    values[:, MotionSpace.index("headDistance")] = controls.head_distance
-    values[:, MotionSpace.gaze] = _main_gaze(controls, times_s)
-    return values
 
 
 def _fit_length(curve: np.ndarray, frames: int) -> np.ndarray:
