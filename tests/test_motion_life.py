@@ -66,7 +66,7 @@ def test_rhythm_cuts_endless_speech_into_phrases():
     assert lengths_s.min() >= 0.4
 
 
-@pytest.mark.parametrize("duration_s", [5.0, 10.0, 40.0])
+@pytest.mark.parametrize("duration_s", [3.0, 5.0, 8.0, 15.0, 60.0])
 def test_head_moves_as_much_as_real_heads_and_not_more(duration_s):
     steps, spreads = [], []
     for seed in SEEDS:
@@ -74,8 +74,9 @@ def test_head_moves_as_much_as_real_heads_and_not_more(duration_s):
         steps.append(np.abs(np.diff(at_25_fps(angles), axis=0)).mean())
         spreads.append(angles.std(0).mean())
         assert (np.abs(angles).max(0) <= [15, 10, 10]).all()
-    assert 0.28 <= np.mean(steps) <= 0.53
-    assert 2.7 <= np.mean(spreads) <= 5.0
+    assert 0.36 <= np.mean(steps) <= 0.53
+    assert 3.3 <= np.mean(spreads) <= 5.3
+    assert np.percentile(spreads, 10) >= 2.6
 
 
 def test_head_is_smooth_and_never_frozen():
@@ -98,13 +99,13 @@ def test_head_starts_at_the_portrait_and_softly():
         assert np.abs(shift).max() < 0.15
 
 
-def test_head_calms_in_silence_but_breathes():
+def test_head_calms_in_silence_but_lives_and_breathes():
     loud, quiet = rhythm_of(voice(20.0), 20.0), rhythm_of(voice(20.0, silent=True), 20.0)
     steps = [
         np.mean([np.abs(np.diff(at_25_fps(head_angles(r, seed, Style())), axis=0)).mean() for seed in SEEDS])
         for r in (loud, quiet)
     ]
-    assert 0.02 < steps[1] < 0.5 * steps[0]
+    assert 0.12 < steps[1] < 0.6 * steps[0]
     breath = breathing(quiet, 3)
     crossings = (np.diff(np.sign(breath - 0.5)) > 0).sum()
     assert 0.15 <= crossings / 20 <= 0.35

@@ -23,9 +23,15 @@ _FAST_DEG = np.array([1.05, 1.15, 0.6])
 _NOD_DEG = np.array([1.1, 3.2, 0.9])
 _POSTURE_DEG = np.array([5.6, 4.4, 3.6])
 _POSTURE_GAP_S = 0.8
-_IDLE_SHARE = 0.4
-_STEP_DEG = 0.58
-_SPREAD_DEG = np.array([6.6, 5.4, 4.5])
+_IDLE_SHARE = 0.55
+"""How much of a speaker's movement somebody who listens keeps."""
+_IDLE_VIGOUR = 0.5
+_IDLE_GAP_S = (0.8, 2.0)
+_STEP_DEG = 0.6
+_SPREAD_DEG = np.array([6.3, 5.3, 4.4])
+"""Spread within `_SPREAD_WINDOW_S` before the limits bend it; a shorter clip has to reach it too."""
+_SPREAD_WINDOW_S = 8.0
+_SPREAD_GAIN = (0.6, 4.0)
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,12 @@ def head_angles(rhythm: Rhythm, seed: int, style: Style) -> np.ndarray:
     rng = stream(seed, "head")
     samples = len(rhythm.activity)
     drive = _IDLE_SHARE + (1 - _IDLE_SHARE) * smooth(rhythm.activity, 0.6)
-    vigour = smooth(rhythm.activity * (0.45 + 0.9 * rhythm.loudness), 0.2)
+    vigour = smooth(np.maximum(_IDLE_VIGOUR, rhythm.activity * (0.45 + 0.9 * rhythm.loudness)), 0.2)
     slow = np.stack([band_noise(rng, samples, *(f * style.pace for f in _SLOW_BAND_HZ)) for _ in range(3)], 1)
     fast = np.stack([band_noise(rng, samples, *(f * style.pace for f in _FAST_BAND_HZ)) for _ in range(3)], 1)
     fast[:, 2] = 0.8 * fast[:, 2] - 0.6 * fast[:, 0]
     places = slow * _SLOW_DEG * drive[:, None] + _posture(rhythm, stream(seed, "posture"), style)
-    places *= _spread_gain(places, rhythm)
+    places *= _spread_gain(places, rhythm, drive)
     quick = fast * _FAST_DEG * vigour[:, None] + _nods(rhythm, stream(seed, "nods"))
     target_deg = _STEP_DEG * rng.uniform(0.93, 1.07)
     angles = (places + quick * _speed_gain(places, quick, rhythm, target_deg)) * style.head * HEAD_SCALE
@@ -88,14 +94,16 @@ def head_angles(rhythm: Rhythm, seed: int, style: Style) -> np.ndarray:
     return _LIMIT_DEG * np.tanh(angles / _LIMIT_DEG)
 
 
-def _spread_gain(places: np.ndarray, rhythm: Rhythm) -> np.ndarray:
-    """Gains (3,) that bring the spread of `places` (N, 3) within a few seconds of speech towards `_SPREAD_DEG`."""
-    window = min(len(places), 5 * GRID_HZ)
+def _spread_gain(places: np.ndarray, rhythm: Rhythm, drive: np.ndarray) -> np.ndarray:
+    """Gains (3,) that bring the spread of `places` (N, 3) within a few seconds to `_SPREAD_DEG`, less while listening.
+
+    `drive` (N,) says how much of a speaker's movement is wanted; `places` begin wherever they do, the head at zero.
+    """
+    places = _from_rest(places, rhythm.times_s)
+    window = min(len(places), round(_SPREAD_WINDOW_S * GRID_HZ))
     starts = range(0, max(1, len(places) - window + 1), GRID_HZ)
-    spreads = [places[i : i + window].std(0) for i in starts if rhythm.activity[i : i + window].mean() > 0.4]
-    if not spreads:
-        return np.ones(3)
-    return np.clip(_SPREAD_DEG / np.maximum(np.mean(spreads, axis=0), 1e-3), 0.7, 1.8) ** 0.8
+    spread = np.mean([places[i : i + window].std(0) for i in starts], axis=0)
+    return np.clip(_SPREAD_DEG * drive.mean() / np.maximum(spread, 1e-3), *_SPREAD_GAIN)
 
 
 def _speed_gain(places: np.ndarray, quick: np.ndarray, rhythm: Rhythm, target_deg: float) -> float:
@@ -155,11 +163,12 @@ def _nods(rhythm: Rhythm, rng: np.random.Generator) -> np.ndarray:
 
 
 def _posture(rhythm: Rhythm, rng: np.random.Generator, style: Style) -> np.ndarray:
-    """Where the head rests (N, 3): a new place with every phrase and some stresses, reached quickly, then held."""
+    """Where the head rests (N, 3): a new place with every phrase, some stresses, now and then in pauses; then held."""
     steps, angles = np.zeros((len(rhythm.activity), 3)), np.zeros((len(rhythm.activity), 3))
     here, last_s = np.zeros(3), -_POSTURE_GAP_S
     moves = [(start_s - 0.15, 1.0) for start_s, _ in rhythm.phrase_s]
     moves += [(at_s - 0.2, 0.75 * s) for at_s, s in zip(rhythm.accent_s, rhythm.accent_strength, strict=True)]
+    moves += [(at_s, _IDLE_SHARE) for at_s in _idle_moves(rhythm, rng)]
     for at_s, size in sorted(moves):
         draw, late_s = rng.normal(size=3) * rng.uniform(0.5, 1.4), rng.uniform(-0.1, 0.1)
         length_s, skipped = rng.uniform(0.32, 0.85) / style.pace, rng.random() < 0.25
@@ -169,9 +178,19 @@ def _posture(rhythm: Rhythm, rng: np.random.Generator, style: Style) -> np.ndarr
         there = 0.45 * here + draw * size * _POSTURE_DEG
         _add_step(steps, angles, max(0.0, at_s + late_s), length_s, there - here)
         here, last_s = there, at_s
-    if len(rhythm.phrase_s):
-        _add_step(steps, angles, rhythm.phrase_s[-1, 1] + 0.2, 1.2, -0.7 * here)
     return angles + np.cumsum(steps, axis=0)
+
+
+def _idle_moves(rhythm: Rhythm, rng: np.random.Generator) -> list[float]:
+    """When somebody who does not speak shifts, in seconds: every second or two of each pause."""
+    moves = []
+    edges_s = np.concatenate([[0.0], rhythm.phrase_s.ravel(), [rhythm.duration_s]]).reshape(-1, 2)
+    for start_s, end_s in edges_s:
+        at_s = start_s + rng.uniform(0.3, 0.8)
+        while at_s < end_s - 0.5:
+            moves.append(at_s)
+            at_s += rng.uniform(*_IDLE_GAP_S)
+    return moves
 
 
 def head_shift(angles_deg: np.ndarray, rhythm: Rhythm, seed: int) -> np.ndarray:
