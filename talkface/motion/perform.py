@@ -17,11 +17,11 @@ from talkface.types import Controls, MotionSequence, SpeechFeatures
 
 LARGEST_AMPLITUDE = 2.0
 EMOTION_ONSET_S = 0.4
-_STEADY_EYES = 0.85
-_GAZE_ONSET_S = (0.18, 0.26)
-_LARGEST_GAZE_DEG = np.array([50.0, 36.0])
-_LARGEST_TURN_DEG = np.array([17.0, 12.0, 12.0])
-_GAZE_GAIN = np.array([1.5, 1.7])
+STEADY_EYES = 0.85
+GAZE_ONSET_S = (0.18, 0.26)
+LARGEST_GAZE_DEG = np.array([50.0, 36.0])
+LARGEST_TURN_DEG = np.array([17.0, 12.0, 12.0])
+GAZE_GAIN = np.array([1.5, 1.7])
 """Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris, it reads as turned less."""
 
 
@@ -65,8 +65,8 @@ def _fit_length(curve: np.ndarray, frames: int) -> np.ndarray:
 
 def _main_gaze(controls: Controls, times_s: np.ndarray) -> np.ndarray:
     """The asked direction (T, 2) degrees, reached from the portrait's own in one early saccade."""
-    target = _GAZE_GAIN * np.array([controls.gaze_yaw_deg, controls.gaze_pitch_deg])
-    begin_s, end_s = _GAZE_ONSET_S
+    target = GAZE_GAIN * np.array([controls.gaze_yaw_deg, controls.gaze_pitch_deg])
+    begin_s, end_s = GAZE_ONSET_S
     return np.outer(life.ease((times_s - begin_s) / (end_s - begin_s)), target)
 
 
@@ -78,13 +78,13 @@ def _add_life(
     angles = life.head_angles(rhythm, seed, style)
     shift = life.head_shift(angles, rhythm, seed)
     angles[:, 1] += 0.2 * life.breathing(rhythm, seed)
-    turn = _soft_limit(amplitude * _read(angles, rhythm, times_s), _LARGEST_TURN_DEG)
+    turn = soft_limit(amplitude * _read(angles, rhythm, times_s), LARGEST_TURN_DEG)
     values[:, MotionSpace.columns("headYaw", "headPitch", "headRoll")] += turn
     values[:, MotionSpace.columns("headX", "headY")] += amplitude * _read(shift, rhythm, times_s)
     fixed = eyes.fixations(rhythm, seed)
     rest = np.outer(life.ease(times_s / 0.8), [0.0, style.gaze_pitch_deg])
-    gaze = amplitude * (eyes.gaze_curve(fixed, times_s, seed) + rest) - _STEADY_EYES * turn[:, :2]
-    values[:, MotionSpace.gaze] = _soft_limit(values[:, MotionSpace.gaze] + gaze, _LARGEST_GAZE_DEG)
+    gaze = amplitude * (eyes.gaze_curve(fixed, times_s, seed) + rest) - STEADY_EYES * turn[:, :2]
+    values[:, MotionSpace.gaze] = soft_limit(values[:, MotionSpace.gaze] + gaze, LARGEST_GAZE_DEG)
     lids = eyes.lid_curve(eyes.blinks(rhythm, fixed, seed, style), times_s)
     _add_face(values, rhythm, lids, amplitude, style, times_s, seed)
 
@@ -127,7 +127,7 @@ def _read(curve: np.ndarray, rhythm: Rhythm, times_s: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(times_s, rhythm.times_s, column) for column in curve.T], 1)
 
 
-def _soft_limit(angles_deg: np.ndarray, largest_deg: np.ndarray) -> np.ndarray:
+def soft_limit(angles_deg: np.ndarray, largest_deg: np.ndarray) -> np.ndarray:
     """Leave the lower 60 % of the range as it is and bend the rest so that `largest_deg` is never passed."""
     knee = 0.6 * largest_deg
     over = np.maximum(np.abs(angles_deg) - knee, 0.0)

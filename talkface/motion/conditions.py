@@ -1,0 +1,90 @@
+"""What steers the denoiser, as tensors, and what of the motion it has to make.
+
+The denoiser makes *departures*: a motion vector less what is known without it. The asked head distance is divided out;
+the eyes are told as if the head stood still, because they hold their target while it turns (`STEADY_EYES`); the asked
+gaze is taken off. `from_departure` puts all of it back exactly, so asked and made agree.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from talkface.motion.articulation import silence_of
+from talkface.motion.perform import STEADY_EYES
+from talkface.space import MotionSpace
+from talkface.types import ControlTracks, SpeechFeatures
+
+AXES = tuple(name for name in MotionSpace.names if name != "speaking")
+"""The axes the denoiser makes; when somebody speaks is read from the voice."""
+
+COLUMNS = MotionSpace.columns(*AXES)
+_TURN = MotionSpace.columns("headYaw", "headPitch")
+_DISTANCE = MotionSpace.index("headDistance")
+
+AUDIO_EXTRAS = 5
+GAZE_UNIT_DEG = 20.0
+DISTANCE_UNIT = 0.25
+_LEVEL_UNIT_DB = 20.0
+_QUIETEST_DB = -60.0
+_PITCH_UNIT = 6.0
+
+
+def audio_rows(features: SpeechFeatures) -> np.ndarray:
+    """What is heard, (F, P + AUDIO_EXTRAS) float32 at 50 Hz: square roots of the phone posteriors, loudness, silence,
+    voicing, pitch in semitones from the speaker's median over 6, and whether there is a pitch."""
+    level = np.clip(features.level_db, _QUIETEST_DB, 10.0) / _LEVEL_UNIT_DB + 1
+    pitched = (features.pitch_hz > 40) & (features.voiced > 0.5)
+    semitones = 12 * np.log2(np.maximum(features.pitch_hz, 40.0))
+    median = np.median(semitones[pitched]) if pitched.any() else 0.0
+    pitch = np.where(pitched, np.clip((semitones - median) / _PITCH_UNIT, -2, 2), 0.0)
+    extras = np.stack([level, silence_of(features), features.voiced, pitch, pitched], 1)
+    return np.concatenate([np.sqrt(features.phones.astype(np.float32)), extras.astype(np.float32)], 1)
+
+
+def silent_row(phone_names: tuple[str, ...]) -> np.ndarray:
+    """The row (P + AUDIO_EXTRAS,) of deep silence, heard before and after a recording."""
+    phones = np.zeros((1, len(phone_names)), np.float16)
+    phones[0, phone_names.index("sil")] = 1
+    none = np.zeros(1, np.float32)
+    return audio_rows(SpeechFeatures(phones, phone_names, none + _QUIETEST_DB, none, none, True))[0]
+
+
+def control_rows(tracks: ControlTracks) -> dict[str, np.ndarray]:
+    """The controls, per name of `denoiser.CONTROL_SIZES` (T, size) float32 of about unit size."""
+    return {
+        "gaze": (tracks.gaze_deg / GAZE_UNIT_DEG).astype(np.float32),
+        "distance": ((tracks.head_distance[:, None] - 1) / DISTANCE_UNIT).astype(np.float32),
+        "emotion": tracks.emotion.astype(np.float32),
+    }
+
+
+def to_departure(relative: np.ndarray) -> np.ndarray:
+    """(T, len(AXES)) float32 departure from motion (T, D) whose gaze and distance are relative to the asked ones."""
+    values = np.array(relative, np.float32)
+    values[:, _DISTANCE] -= 1
+    values[:, MotionSpace.gaze] += STEADY_EYES * values[:, _TURN]
+    return values[:, COLUMNS]
+
+
+def from_departure(departure: np.ndarray) -> np.ndarray:
+    """The inverse of `to_departure`: (T, D) motion relative to the asked gaze and distance, `speaking` 0."""
+    values = np.zeros((len(departure), MotionSpace.size), np.float32)
+    values[:, COLUMNS] = departure
+    values[:, _DISTANCE] += 1
+    values[:, MotionSpace.gaze] -= STEADY_EYES * values[:, _TURN]
+    return values
+
+
+def mirrored(values: np.ndarray) -> np.ndarray:
+    """Departures (..., len(AXES)) seen in a mirror: left and right change places, turns and shifts their sign."""
+    return values[..., _MIRROR] * _MIRROR_SIGN
+
+
+def _other_side(name: str) -> str:
+    if name.endswith("Left"):
+        return name.removesuffix("Left") + "Right"
+    return name.removesuffix("Right") + "Left" if name.endswith("Right") else name
+
+
+_MIRROR = [AXES.index(_other_side(name)) for name in AXES]
+_MIRROR_SIGN = np.array([-1.0 if n in ("headYaw", "headRoll", "headX", "gazeYaw") else 1.0 for n in AXES], np.float32)

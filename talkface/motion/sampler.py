@@ -1,0 +1,49 @@
+"""Sampling: DDIM over any function that guesses the clean motion, and guidance as a wrapper around such a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from talkface.motion.schedule import timesteps
+
+Denoise = Callable[[torch.Tensor, int], torch.Tensor]
+"""(x_t (B, T, M), t) -> the clean x_0 it guesses, of the same shape."""
+
+
+def ddim(denoise: Denoise, noise: torch.Tensor, kept: torch.Tensor, steps: int) -> torch.Tensor:
+    """Walk from `noise` (B, T, M) to clean motion in `steps` deterministic steps (Song et al. 2021, eq. 12, sigma 0).
+
+    Args:
+        denoise: guesses x_0 from x_t.
+        noise: standard normal, the only source of chance.
+        kept: (N,) alpha-bar of the schedule.
+        steps: how many times `denoise` is called.
+    """
+    x, path = noise, timesteps(steps, len(kept))
+    for step, following in zip(path, [*path[1:], None], strict=True):
+        clean = denoise(x, step)
+        if following is None:
+            return clean
+        left, left_next = kept[step], kept[following]
+        remaining = (x - left.sqrt() * clean) / (1 - left).sqrt()
+        x = left_next.sqrt() * clean + (1 - left_next).sqrt() * remaining
+    raise AssertionError("timesteps() gives at least one step")
+
+
+def guided(denoise: Denoise, strengths: Sequence[float]) -> Denoise:
+    """Classifier-free guidance by several conditions at once (VASA-1, eq. 3), as a `Denoise` of one sequence.
+
+    x_0 = (1 + sum_c lambda_c) f(x_t, all) - sum_c lambda_c f(x_t, all but c)
+
+    `denoise` takes the batch [all conditions; without the first; without the second; ...], so that the passes run
+    together; `strengths` are the lambda_c in that order.
+    """
+    weights = torch.tensor([1 + sum(strengths), *(-strength for strength in strengths)])
+
+    def blend(x: torch.Tensor, step: int) -> torch.Tensor:
+        guesses = denoise(x.expand(len(weights), -1, -1), step)
+        return (weights.to(guesses).view(-1, 1, 1) * guesses).sum(0, keepdim=True)
+
+    return blend
