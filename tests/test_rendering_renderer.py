@@ -56,6 +56,13 @@ def test_batches_and_single_frames_agree(renderer):
     assert np.abs(together - alone).max() <= 1
 
 
+def test_every_step_of_a_frame_runs_on_the_device(analysis):
+    """Nothing is read back and nothing is left on the CPU: torch's "meta" device has no values and tolerates neither."""
+    there = Renderer(analysis.image, analysis.fit, analysis.crop, 128, "meta", farthest=1.3)
+    for values in (pose(headYaw=8, jawOpen=0.4, speaking=1), pose(headDistance=1.25, gazePitch=9, eyeBlink=0.5)):
+        assert there.paint(values).shape == (1, 128, 128, 3)
+
+
 def test_the_background_does_not_move_with_the_head(renderer):
     turned = renderer.draw(pose(headYaw=12, headPitch=5))[0]
     rows, columns = renderer.window.slices
@@ -155,7 +162,7 @@ def test_head_distance_scales_the_face(analysis, distance):
     values = pose()
     values[0, MotionSpace.index("headDistance")] = distance
     frame = far.draw(values)[0]
-    scene = [far.view.to_frame(eye.centre[None], torch.tensor([distance]))[0] for eye in far.eyes]
+    scene = [far.view.to_frame(eye.centre[None], np.array([distance]))[0] for eye in far.eyes]
     apart = float((scene[1] - scene[0]).norm())
     rest = float((far.eyes[1].centre - far.eyes[0].centre).norm())
     assert apart * distance == pytest.approx(rest, rel=0.03)

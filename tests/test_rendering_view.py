@@ -30,7 +30,7 @@ def test_the_face_scales_exactly_and_nothing_beyond_the_picture_is_shown(view, d
 def test_frame_and_canvas_positions_of_the_face_agree():
     for view in (plain(), plain(768, 128.0)):
         for distance in (0.75, 1.0, 1.4):
-            frame = view.to_frame(torch.tensor([[view.focus[0] + 20, view.focus[1] - 30]]), torch.tensor([distance]))
+            frame = view.to_frame(torch.tensor([[view.focus[0] + 20, view.focus[1] - 30]]), np.array([distance]))
             for axis, expected in ((0, view.focus[0] + 20), (1, view.focus[1] - 30)):
                 assert float(view.to_canvas(frame[0, axis], distance, axis)) == pytest.approx(expected, abs=0.5)
 

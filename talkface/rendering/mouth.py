@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
-from talkface.rendering.sampling import sample_plate, sample_texture
+from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
 from talkface.rendering.teeth import Plate
 from talkface.types import FaceFit
@@ -77,9 +77,12 @@ class Mouth(torch.nn.Module):
         half_width, rise, drop = (
             int(np.ceil(reach / scene.nearest / COARSE_PX)) for reach in (self.half_width, self.rise, self.drop)
         )
-        left = middle[:, 0].round().long() - half_width * COARSE_PX
-        top = middle[:, 1].round().long() - rise * COARSE_PX
-        coarse = scene.target(_steps(left, 2 * half_width, COARSE_PX), _steps(top, rise + drop, COARSE_PX))
+        rows, columns = (
+            min(blocks, side // COARSE_PX) for blocks, side in zip((rise + drop, 2 * half_width), frame.shape[-2:])
+        )
+        left = _within(middle[:, 0] - half_width * COARSE_PX, scene.left, frame.shape[-1] - columns * COARSE_PX)
+        top = _within(middle[:, 1] - rise * COARSE_PX, scene.top, frame.shape[-2] - rows * COARSE_PX)
+        coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
         edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
         start = coarse - travel[:, :, None, None]
         place_upper = self._fine(self.upper.invert(flow_upper, coarse, start, steps=8))
@@ -105,8 +108,8 @@ class Mouth(torch.nn.Module):
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
 
-    def _past(self, place: torch.Tensor, edge: int) -> torch.Tensor:
-        """Pixels by which portrait positions lie below an edge of the lips (upper 0, lower 1): (B, 1, h, w).
+    def _past(self, place: torch.Tensor) -> list[torch.Tensor]:
+        """Pixels by which portrait positions lie below the edge of the upper and of the lower lip: two (B, 1, h, w).
 
         Beyond the corners there is no edge: everything counts as own side of both lips.
         """
@@ -115,10 +118,9 @@ class Mouth(torch.nn.Module):
         v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
         position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)
         low = position.long()
-        table = self.edges[edge]
-        height = torch.lerp(table[low], table[low + 1], position - low)
+        heights = [torch.lerp(table[low], table[low + 1], position - low) for table in self.edges]
         away = (u < 0) | (u > 1)
-        return torch.where(away, -9.0 if edge == 0 else 9.0, v - height)
+        return [torch.where(away, own_side, v - height) for own_side, height in zip((-9.0, 9.0), heights, strict=True)]
 
     def _inside(self, texture, hole, target, asked, speaking, rotation, shift) -> torch.Tensor:
         batch, _, height, width = hole.shape
@@ -132,28 +134,21 @@ class Mouth(torch.nn.Module):
         colour = colour * light
         if self.shows_inside:
             place = self.upper_plate.rest_position(target, rotation, shift)
-            past_upper = self._past(place, 0)
+            past_upper, past_lower = self._past(place)
             margin = speaking.view(-1, 1, 1, 1) * OWN_MARGIN_PX
-            seen = torch.minimum(past_upper + OWN_REACH_PX, -self._past(place, 1) - margin)
+            seen = torch.minimum(past_upper + OWN_REACH_PX, -past_lower - margin)
             mirrored = place - self.axes[1].view(1, 2, 1, 1) * 2 * past_upper.clamp(-OWN_REACH_PX, 0)
             own = sample_texture(texture, mirrored)
             colour = torch.lerp(colour, own, ((seen + 0.5) / (1 + margin)).clamp(0, 1))
         return colour
 
     def _paste(self, frame: torch.Tensor, colour: torch.Tensor, left: torch.Tensor, top: torch.Tensor) -> None:
-        full_height, full_width = frame.shape[-2:]
         height, width = colour.shape[-2:]
-        ramp_x = _ramp(width, 8, colour.device)
-        ramp_y = _ramp(height, 8, colour.device)
-        alpha = ramp_y[:, None] * ramp_x[None]
-        for b in range(len(frame)):
-            y0, x0 = int(top[b]), int(left[b])
-            ys, xs = slice(max(y0, 0), min(y0 + height, full_height)), slice(max(x0, 0), min(x0 + width, full_width))
-            if ys.start >= ys.stop or xs.start >= xs.stop:
-                continue
-            mine = (slice(ys.start - y0, ys.stop - y0), slice(xs.start - x0, xs.stop - x0))
-            region = frame[b, :, ys, xs]
-            region.lerp_(colour[b][:, mine[0], mine[1]], alpha[mine])
+        alpha = _ramp(height, 8, colour.device)[:, None] * _ramp(width, 8, colour.device)
+        rows, columns = patch_indices(frame.shape[-2:], left, top, height, width)
+        batch = torch.arange(len(frame), device=frame.device).view(-1, 1, 1)
+        region = frame[batch, :, rows, columns]
+        frame[batch, :, rows, columns] = torch.lerp(region, colour.movedim(1, -1), alpha[..., None])
 
 
 class MovedEdges:
@@ -252,6 +247,11 @@ def _steps(first: torch.Tensor, count: int, step: int) -> torch.Tensor:
     """Centres (B, count) of blocks of `step` pixels that begin at `first` (B,)."""
     offset = torch.arange(count, device=first.device) * step + (step - 1) / 2
     return first[:, None] + offset
+
+
+def _within(first: torch.Tensor, low: int, room: int) -> torch.Tensor:
+    """Whole pixels (B,) nearest to `first` at which a patch may begin, `room` pixels from `low` on."""
+    return first.round().long().clamp(low, low + room)
 
 
 def _ramp(size: int, soft: int, device: torch.device) -> torch.Tensor:

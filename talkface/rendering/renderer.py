@@ -39,10 +39,9 @@ class Scene:
 
     def __init__(self, renderer: Renderer, values: np.ndarray, flow: torch.Tensor) -> None:
         self.head, self.view, self.flow = renderer.head, renderer.view, flow
-        distance = np.asarray(values, np.float64)[:, MotionSpace.index("headDistance")]
-        self.distance = torch.from_numpy(distance).float().to(flow.device)
-        self.nearest = float(distance.min())
-        self.is_window = self.view.is_plain(distance)
+        self.distances = np.asarray(values, np.float64)[:, MotionSpace.index("headDistance")]
+        self.nearest = float(self.distances.min())
+        self.is_window = self.view.is_plain(self.distances)
         if self.is_window:
             grid = renderer.grid.expand_as(flow)
             self.left, self.top = renderer.window.left, renderer.window.top
@@ -64,7 +63,7 @@ class Scene:
         return torch.stack([x, y[:, :, None].expand_as(x)], 1)
 
     def _to_canvas(self, along: torch.Tensor, axis: int) -> torch.Tensor:
-        pairs = zip(along, self.distance.tolist(), strict=True)
+        pairs = zip(along, self.distances.tolist(), strict=True)
         return torch.stack([self.view.to_canvas(row, distance, axis) for row, distance in pairs])
 
     def follow(self, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -72,7 +71,7 @@ class Scene:
         here = place.view(1, 2, 1, 1).expand(len(self.flow), 2, 1, 1)
         travel = self.head.sample(self.flow, here)[:, :, 0, 0]
         moved = place + travel
-        return travel, moved if self.is_window else self.view.to_frame(moved, self.distance)
+        return travel, moved if self.is_window else self.view.to_frame(moved, self.distances)
 
 
 @dataclass(frozen=True)
@@ -176,9 +175,13 @@ class Renderer:
         for start in range(0, len(motion.values), batch):
             yield from self.draw(motion.values[start : start + batch])
 
-    @torch.inference_mode()
     def draw(self, values: np.ndarray) -> np.ndarray:
         """Draw a batch of motion vectors (B, D): (B, size, size, 3) uint8."""
+        return self.paint(values).cpu().numpy()
+
+    @torch.inference_mode()
+    def paint(self, values: np.ndarray) -> torch.Tensor:
+        """As `draw`, left on the device."""
         motion = torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
         turn, shift = self._head_motion(values)
         speaking = motion[:, MotionSpace.speaking].view(-1, 1)
@@ -194,15 +197,15 @@ class Renderer:
         self.mouth.draw(frame, scene, self.texture, change, asked, spoken, speaking, turn, shift)
         return self._finish(frame, scene)
 
-    def _finish(self, frame: torch.Tensor, scene: Scene) -> np.ndarray:
+    def _finish(self, frame: torch.Tensor, scene: Scene) -> torch.Tensor:
         """To bytes, and if only the moving window was drawn, into the still portrait: (B, size, size, 3) uint8."""
         drawn = frame.add_(0.5).to(torch.uint8).movedim(1, -1)
         if not scene.is_window:
-            return drawn.contiguous().cpu().numpy()
+            return drawn.contiguous()
         out = self.backdrop.repeat(len(frame), 1, 1, 1)
         rows, columns = self.window.slices
         out[:, rows, columns] = drawn
-        return out.cpu().numpy()
+        return out
 
     def _head_motion(self, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Turn (B, 3, 3) and shift (B, 3) in cm of the head in camera space."""

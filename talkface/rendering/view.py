@@ -57,12 +57,13 @@ class View:
         above = _half(along - middle, self.frame_px - 0.5 - middle, last - focus, after, distance)
         return torch.where(along < middle, focus - below, focus + above)
 
-    def to_frame(self, place: torch.Tensor, distance: torch.Tensor) -> torch.Tensor:
+    def to_frame(self, place: torch.Tensor, distance: np.ndarray) -> torch.Tensor:
         """Frame positions (B, 2) of canvas positions (B, 2) near the face at head distances (B,)."""
         middle = [[self._extent(float(r), axis)[3] for axis in (0, 1)] for r in distance]
-        middle = torch.tensor(middle, device=place.device)
+        steps = np.stack([middle, np.repeat(distance[:, None], 2, axis=1)]).astype(np.float32)
+        middle, distance = torch.from_numpy(steps).to(place.device)
         focus = torch.tensor(self.focus, device=place.device)
-        return middle + (place - focus) / distance[:, None].to(place.device)
+        return middle + (place - focus) / distance
 
     def _extent(self, distance: float, axis: int) -> tuple[float, float, float, float]:
         """First and last canvas coordinate shown, the face's canvas coordinate and its frame coordinate."""
