@@ -3,7 +3,7 @@
 1. Every phone asks for a mouth shape (`visemes`), weighted by its posterior and its insistence, and spread in time by
    the channel's dominance kernel: Cohen and Massaro's coarticulation (1993), in expectation over the phones heard.
 2. Loudness widens the opening within bounds; silence closes it.
-3. Lip closures and the lower lip's tuck under the teeth, which the eye checks most, override the rest when due.
+3. Contacts, which the eye checks most (lips closed, lower lip under the teeth), override the rest when due.
 4. The channels become axes of `space.DYNAMICS_AXES`: jaw and lips share the opening as in JALI (Edwards et al. 2016).
 
 Openings and widths are in inter-ocular distances of the face model's mean face; `OPENING_PER_UNIT` and `WIDTH_PER_UNIT`
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkface.motion.visemes import CHANNELS, tables
+from talkface.motion.visemes import CHANNELS, CLOSING, TUCKING, tables
 from talkface.space import DYNAMICS_AXES
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
 
@@ -35,9 +35,9 @@ WIDTH_PER_UNIT = {
     "mouthStretch": 0.240,
     "mouthSmile": 0.294,
 }
-WIDE_OPENING = 0.54
+WIDE_OPENING = 0.59
 WIDEST = 1.1
-WIDE_WIDTH = 0.24
+WIDE_WIDTH = 0.32
 NARROWING_UNDONE = 0.5
 
 KERNEL_MS = {
@@ -45,13 +45,32 @@ KERNEL_MS = {
     "spread": (75, 60),
     "funnel": (80, 60),
     "teeth": (60, 50),
-    "close": (25, 20),
-    "tuck": (30, 25),
 }
 LEAD_MS = 20.0
 PAUSE_MS = 350.0
 RELAX_AFTER_MS = 3000.0
 SMOOTH_MS = 16.0
+
+
+@dataclass(frozen=True)
+class Contact:
+    """When lips or teeth must touch.
+
+    Attributes:
+        phones: that ask for it.
+        heard: their posterior at which the contact begins, and at which it is whole.
+        hold_ms: how long it is held ahead of and after the phone.
+    """
+
+    phones: frozenset[str]
+    heard: tuple[float, float]
+    hold_ms: tuple[float, float]
+
+
+CONTACTS = {
+    "close": Contact(CLOSING, heard=(0.05, 0.18), hold_ms=(20, 20)),
+    "tuck": Contact(TUCKING, heard=(0.12, 0.40), hold_ms=(20, 20)),
+}
 
 
 @dataclass(frozen=True)
@@ -91,13 +110,23 @@ def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
     silence = silence_of(features)
     louder = curves["opening"] * loudness_gain(features.level_db, silence)
     curves["opening"] = WIDEST * np.tanh(louder / WIDEST)
-    rest = pause_curve(silence)
-    for name in curves:
-        curves[name] = curves[name] * (1 - rest)
-    curves["close"] = np.clip(3.2 * curves["close"] - 0.4, 0, 1)
-    curves["tuck"] = np.clip(2.2 * curves["tuck"] - 0.35, 0, 1)
-    final = dominance_kernel(SMOOTH_MS, SMOOTH_MS)
-    return {name: smooth(curve, final) for name, curve in curves.items()}
+    curves |= {name: contact_curve(features.phones, features.phone_names, name) for name in CONTACTS}
+    awake, final = 1 - pause_curve(silence), dominance_kernel(SMOOTH_MS, SMOOTH_MS)
+    return {name: smooth(curve * awake, final) for name, curve in curves.items()}
+
+
+def contact_curve(phones: np.ndarray, names: tuple[str, ...], contact: str) -> np.ndarray:
+    """(T,) 0-1: 1 wherever the lips must touch ("close") or the lower one lie under the teeth ("tuck").
+
+    A recogniser hears a quick p as a little p and much t; the eye wants the lips to meet all the same. So little
+    evidence is enough for a whole contact, and a contact lasts long enough to be seen.
+    """
+    rule = CONTACTS[contact]
+    evidence = expectation(phones, np.isin(names, list(rule.phones)).astype(np.float32))
+    none, enough = rule.heard
+    due = np.clip((smooth(evidence, np.array([0.25, 0.5, 0.25])) - none) / (enough - none), 0, 1)
+    ahead, on = (round(ms * FEATURE_RATE_HZ / 1000) for ms in rule.hold_ms)
+    return np.lib.stride_tricks.sliding_window_view(np.pad(due, (on, ahead)), ahead + on + 1).max(1)
 
 
 def expectation(phones: np.ndarray, table: np.ndarray, block: int = 20_000) -> np.ndarray:

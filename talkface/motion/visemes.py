@@ -5,9 +5,9 @@ Channels (0-1 unless said):
 - opening: height of the gap between the lips; 1 is a wide "ah" of a normal voice;
 - spread: mouth width; 1 lips spread as in "ee", -1 fully pursed as in "oo";
 - funnel: lips turned out, as in "sh";
-- teeth: lips drawn off the teeth, as in "ss";
-- close: lips pressed together, as in "m";
-- tuck: lower lip under the upper teeth, as in "f".
+- teeth: lips drawn off the teeth, as in "ss".
+
+`CLOSING` phones press the lips together, `TUCKING` ones lay the lower lip under the upper teeth.
 
 The insistence (dominance, Cohen and Massaro 1993) of a phone decides who wins where neighbours disagree: "k" and "h"
 take the shape of the vowel beside them, "s" keeps the jaw up whatever follows.
@@ -22,7 +22,9 @@ from functools import lru_cache
 
 import numpy as np
 
-CHANNELS = ("opening", "spread", "funnel", "teeth", "close", "tuck")
+CLOSING = frozenset({"B", "P", "M"})
+TUCKING = frozenset({"F", "V"})
+CHANNELS = ("opening", "spread", "funnel", "teeth")
 
 # phone: opening, insistence, spread, insistence, funnel, teeth
 _SHAPES = {
@@ -50,8 +52,6 @@ _SHAPES = {
     "XX": (0.33, 0.30, -0.00, 0.10, 0.00, 0.10), "HH": (0.40, 0.20, -0.02, 0.05, 0.00, 0.05),
     "Y": (0.29, 0.59, 0.35, 0.45, 0.00, 0.30),
 }  # fmt: skip
-CLOSING = frozenset({"B", "P", "M"})
-TUCKING = frozenset({"F", "V"})
 _NEUTRAL = (0.3, 0.3, 0.0, 0.1, 0.0, 0.1)
 
 
@@ -62,6 +62,6 @@ def tables(phone_names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     dominance = np.ones_like(targets)
     for row, name in enumerate(phone_names):
         opening, opening_weight, spread, spread_weight, funnel, teeth = _SHAPES.get(name, _NEUTRAL)
-        targets[row] = (opening, spread, funnel, teeth, name in CLOSING, name in TUCKING)
+        targets[row] = opening, spread, funnel, teeth
         dominance[row, :2] = opening_weight, spread_weight
     return targets, dominance
