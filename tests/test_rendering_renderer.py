@@ -57,7 +57,7 @@ def test_batches_and_single_frames_agree(renderer):
 
 
 def test_every_step_of_a_frame_runs_on_the_device(analysis):
-    """Nothing is read back and nothing is left on the CPU: torch's "meta" device has no values and tolerates neither."""
+    """Nothing is read back, nothing is left on the CPU: torch's "meta" device has no values and tolerates neither."""
     there = Renderer(analysis.image, analysis.fit, analysis.crop, 128, "meta", farthest=1.3)
     for values in (pose(headYaw=8, jawOpen=0.4, speaking=1), pose(headDistance=1.25, gazePitch=9, eyeBlink=0.5)):
         assert there.paint(values).shape == (1, 128, 128, 3)

@@ -77,11 +77,10 @@ class Mouth(torch.nn.Module):
         half_width, rise, drop = (
             int(np.ceil(reach / scene.nearest / COARSE_PX)) for reach in (self.half_width, self.rise, self.drop)
         )
-        rows, columns = (
-            min(blocks, side // COARSE_PX) for blocks, side in zip((rise + drop, 2 * half_width), frame.shape[-2:])
-        )
-        left = _within(middle[:, 0] - half_width * COARSE_PX, scene.left, frame.shape[-1] - columns * COARSE_PX)
-        top = _within(middle[:, 1] - rise * COARSE_PX, scene.top, frame.shape[-2] - rows * COARSE_PX)
+        height, width = frame.shape[-2:]
+        rows, columns = min(rise + drop, height // COARSE_PX), min(2 * half_width, width // COARSE_PX)
+        left = _within(middle[:, 0] - half_width * COARSE_PX, scene.left, width - columns * COARSE_PX)
+        top = _within(middle[:, 1] - rise * COARSE_PX, scene.top, height - rows * COARSE_PX)
         coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
         edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
         start = coarse - travel[:, :, None, None]
