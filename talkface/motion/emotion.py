@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.errors import UsageError
 from talkface.motion.articulation import measure
 from talkface.motion.life import Style
+from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES
 
 _PRESETS: dict[str, dict[str, float]] = {
@@ -41,7 +41,18 @@ _STYLES: dict[str, Style] = {
     "contempt": Style(head=0.85, pace=0.85, pitch_deg=2.0, gaze_pitch_deg=-2.0, brow=0.7),
 }
 
-EMOTIONS: tuple[str, ...] = tuple(_PRESETS)
+_SCALES = ("head", "pace", "blink", "brow")
+_RESTS = ("pitch_deg", "gaze_pitch_deg")
+
+
+def _preset_row(preset: dict[str, float]) -> list[float]:
+    """A preset over the dynamics axes (K,); a name without a side stands for both."""
+    return [
+        preset.get(axis, preset.get(axis.removesuffix("Left").removesuffix("Right"), 0.0)) for axis in DYNAMICS_AXES
+    ]
+
+
+_TABLE = np.array([_preset_row(_PRESETS[name]) for name in EMOTIONS])
 
 _OPENING = (
     "jawOpen",
@@ -66,29 +77,17 @@ _CLOSED_BELOW = 0.1
 """Lip opening, in inter-ocular distances, under which an emotion starts to yield to the articulation."""
 
 
-def emotion_offset(emotions: tuple[tuple[str, float], ...]) -> np.ndarray:
-    """Sum of the presets, each times its strength: (K,) over `space.DYNAMICS_AXES`, within 0-1.
-
-    Raises UsageError for an unknown name or a strength outside 0-1.
-    """
-    offset = np.zeros(len(DYNAMICS_AXES))
-    for name, strength in emotions:
-        _check(name, strength)
-        for axis, size in _PRESETS[name].items():
-            for side in ("",) if axis in DYNAMICS_AXES else ("Left", "Right"):
-                offset[DYNAMICS_AXES.index(axis + side)] += size * strength
-    return np.clip(offset, 0.0, 1.0)
+def emotion_offset(strengths: np.ndarray) -> np.ndarray:
+    """Sum of the presets, each times its strength: (..., 8) in the order of `options.EMOTIONS` -> (..., K), 0-1."""
+    return np.clip(strengths @ _TABLE, 0.0, 1.0)
 
 
-def emotion_style(emotions: tuple[tuple[str, float], ...]) -> Style:
-    """How the emotions together change the bearing: scales multiply, rests add up, each by its strength."""
-    scale, rest = {"head": 1.0, "pace": 1.0, "blink": 1.0, "brow": 1.0}, {"pitch_deg": 0.0, "gaze_pitch_deg": 0.0}
-    for name, strength in emotions:
-        _check(name, strength)
-        style = _STYLES[name]
-        scale = {key: value * getattr(style, key) ** strength for key, value in scale.items()}
-        rest = {key: value + getattr(style, key) * strength for key, value in rest.items()}
-    return Style(**{k: float(np.clip(v, 0.5, 1.6)) for k, v in scale.items()}, **rest)
+def emotion_style(strengths: np.ndarray) -> Style:
+    """How emotions of these strengths (8,) change the bearing: scales multiply, rests add up, each by its strength."""
+    styles = [(_STYLES[name], strength) for name, strength in zip(EMOTIONS, strengths.tolist(), strict=True)]
+    scale = {key: np.prod([getattr(style, key) ** strength for style, strength in styles]) for key in _SCALES}
+    rest = {key: sum(getattr(style, key) * strength for style, strength in styles) for key in _RESTS}
+    return Style(**{key: float(np.clip(value, 0.5, 1.6)) for key, value in scale.items()}, **rest)
 
 
 def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> np.ndarray:
@@ -96,7 +95,7 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
 
     Args:
         dynamics: (T, K) articulation, where jawOpen = mouthClose is a closed mouth.
-        offset: (K,) from `emotion_offset`.
+        offset: (T, K) or (K,) from `emotion_offset`.
         onset: (T,) 0-1, how far the emotion has come.
 
     Returns:
@@ -106,11 +105,12 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
         return dynamics
     column = DYNAMICS_AXES.index
     freedom = np.clip(measure(dynamics)[0] / _CLOSED_BELOW, 0.0, 1.0)
-    share = np.ones((len(dynamics), len(offset)))
+    share = np.ones_like(dynamics)
     share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
     for axis, kept in _STRETCHING.items():
         share[:, [column(axis + "Left"), column(axis + "Right")]] = (kept + (1 - kept) * freedom)[:, None]
-    effort = max(offset[column("mouthSmileLeft")], 0.6 * offset[column("noseSneerLeft")]) * (1 - freedom)
+    smile, sneer = offset[..., column("mouthSmileLeft")], offset[..., column("noseSneerLeft")]
+    effort = np.maximum(smile, 0.6 * sneer) * (1 - freedom)
     closing = np.zeros_like(share)
     for axis, size in _CLOSING.items():
         closing[:, column(axis)] = size * effort
@@ -119,10 +119,3 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
         for axis in _LID_AXES:
             share[:, column(axis + side)] = awake
     return np.clip(dynamics + onset[:, None] * (share * offset + closing), 0.0, 1.0)
-
-
-def _check(name: str, strength: float) -> None:
-    if name not in _PRESETS:
-        raise UsageError(f"no emotion is called {name!r}", "Choose from: " + ", ".join(EMOTIONS) + ".")
-    if not 0 <= strength <= 1:
-        raise UsageError(f"the strength of {name} must be between 0 and 1, not {strength:g}", "Try 0.5.")

@@ -13,7 +13,7 @@ from talkface.motion.articulation import articulate
 from talkface.motion.emotion import add_emotion, emotion_offset, emotion_style
 from talkface.motion.rhythm import Rhythm, rhythm_of
 from talkface.space import DYNAMICS_AXES, MotionSpace
-from talkface.types import Controls, MotionSequence, SpeechFeatures
+from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 LARGEST_AMPLITUDE = 2.0
 EMOTION_ONSET_S = 0.4
@@ -25,36 +25,36 @@ GAZE_GAIN = np.array([1.5, 1.7])
 """Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris, it reads as turned less."""
 
 
-def perform(features: SpeechFeatures, controls: Controls, fps: float, frames: int, seed: int) -> MotionSequence:
+def perform(
+    features: SpeechFeatures, controls: Controls | ControlTracks, fps: float, frames: int, seed: int
+) -> MotionSequence:
     """Make the whole performance, relative to the portrait: all zeros (distance 1) is the portrait itself.
 
     Args:
         features: the voice.
-        controls: what the user steers. `amplitude` scales head and expression motion (0 = lips only, at most 2).
+        controls: what the user steers, over time (T rows at `fps`) or throughout. `amplitude` scales head and
+            expression motion (0 = lips only, at most 2).
         fps: frames per second of the result.
         frames: T, how many.
         seed: chooses among equally natural performances; touches everything but the lips.
 
     Returns:
         (T, D) motion; frame t belongs to second t / fps.
-
-    Raises:
-        UsageError: an emotion that does not exist.
     """
+    tracks = controls if isinstance(controls, ControlTracks) else ControlTracks.constant(controls, frames, fps)
     times_s = np.arange(frames) / fps
     duration_s = frames / fps
-    amplitude = float(np.clip(controls.amplitude, 0.0, LARGEST_AMPLITUDE))
     lips = articulate(features, fps, duration_s)
     values = np.zeros((frames, MotionSpace.size))
-    values[:, MotionSpace.index("headDistance")] = controls.head_distance
+    values[:, MotionSpace.index("headDistance")] = tracks.head_distance
     values[:, MotionSpace.speaking] = _fit_length(lips.speaking, frames)
     values[:, MotionSpace.dynamics] = _fit_length(lips.dynamics, frames)
-    values[:, MotionSpace.gaze] = _main_gaze(controls, times_s)
-    if amplitude > 0:
-        _add_life(values, rhythm_of(features, duration_s), controls, amplitude, times_s, seed)
+    values[:, MotionSpace.gaze] = _main_gaze(tracks.gaze_deg, times_s)
+    if tracks.amplitude.any() or tracks.head_deg is not None:
+        _add_life(values, rhythm_of(features, duration_s), tracks, times_s, seed)
     onset = life.ease(times_s / EMOTION_ONSET_S)
     dynamics = values[:, MotionSpace.dynamics]
-    values[:, MotionSpace.dynamics] = add_emotion(dynamics, emotion_offset(controls.emotions), onset)
+    values[:, MotionSpace.dynamics] = add_emotion(dynamics, emotion_offset(tracks.emotion), onset)
     return MotionSequence(values.astype(np.float32), fps)
 
 
@@ -63,44 +63,45 @@ def _fit_length(curve: np.ndarray, frames: int) -> np.ndarray:
     return curve[np.minimum(np.arange(frames), len(curve) - 1)]
 
 
-def _main_gaze(controls: Controls, times_s: np.ndarray) -> np.ndarray:
+def _main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     """The asked direction (T, 2) degrees, reached from the portrait's own in one early saccade."""
-    target = GAZE_GAIN * np.array([controls.gaze_yaw_deg, controls.gaze_pitch_deg])
     begin_s, end_s = GAZE_ONSET_S
-    return np.outer(life.ease((times_s - begin_s) / (end_s - begin_s)), target)
+    return life.ease((times_s - begin_s) / (end_s - begin_s))[:, None] * GAZE_GAIN * gaze_deg
 
 
-def _add_life(
-    values: np.ndarray, rhythm: Rhythm, controls: Controls, amplitude: float, times_s: np.ndarray, seed: int
-) -> None:
-    """Add head, eyes, brows and cheeks to `values` (T, D) in place."""
-    style = emotion_style(controls.emotions)
-    angles = life.head_angles(rhythm, seed, style)
-    shift = life.head_shift(angles, rhythm, seed)
-    angles[:, 1] += 0.2 * life.breathing(rhythm, seed)
-    turn = soft_limit(amplitude * _read(angles, rhythm, times_s), LARGEST_TURN_DEG)
+def _add_life(values: np.ndarray, rhythm: Rhythm, tracks: ControlTracks, times_s: np.ndarray, seed: int) -> None:
+    """Add head, eyes, brows and cheeks to `values` (T, D) in place; the manner is that of the mean emotion."""
+    style = emotion_style(tracks.emotion.mean(0))
+    amplitude = np.clip(tracks.amplitude, 0.0, LARGEST_AMPLITUDE)[:, None]
+    turn = tracks.head_deg
+    if turn is None:
+        angles = life.head_angles(rhythm, seed, style)
+        shift = life.head_shift(angles, rhythm, seed)
+        angles[:, 1] += 0.2 * life.breathing(rhythm, seed)
+        turn = soft_limit(amplitude * _read(angles, rhythm, times_s), LARGEST_TURN_DEG)
+        values[:, MotionSpace.columns("headX", "headY")] += amplitude * _read(shift, rhythm, times_s)
     values[:, MotionSpace.columns("headYaw", "headPitch", "headRoll")] += turn
-    values[:, MotionSpace.columns("headX", "headY")] += amplitude * _read(shift, rhythm, times_s)
     fixed = eyes.fixations(rhythm, seed)
     rest = np.outer(life.ease(times_s / 0.8), [0.0, style.gaze_pitch_deg])
     gaze = amplitude * (eyes.gaze_curve(fixed, times_s, seed) + rest) - STEADY_EYES * turn[:, :2]
     values[:, MotionSpace.gaze] = soft_limit(values[:, MotionSpace.gaze] + gaze, LARGEST_GAZE_DEG)
-    lids = eyes.lid_curve(eyes.blinks(rhythm, fixed, seed, style), times_s)
-    _add_face(values, rhythm, lids, amplitude, style, times_s, seed)
+    drawn = eyes.blinks(rhythm, fixed, seed, style)
+    blinks = [blink for blink in drawn if np.interp(blink.shut_s, times_s, tracks.amplitude) > 0]
+    _add_face(values, rhythm, eyes.lid_curve(blinks, times_s), amplitude[:, 0], style, times_s, seed)
 
 
 def _add_face(
     values: np.ndarray,
     rhythm: Rhythm,
     lids: np.ndarray,
-    amplitude: float,
+    amplitude: np.ndarray,
     style: life.Style,
     times_s: np.ndarray,
     seed: int,
 ) -> None:
     """Add lids, brows and cheeks to the dynamics of `values` (T, D) in place; blinks always close fully."""
     inner, outer, down = (amplitude * _read(c, rhythm, times_s) for c in life.brows(rhythm, seed, style))
-    smile = amplitude * _read(life.warmth(rhythm, seed), rhythm, times_s)
+    smile = amplitude[:, None] * _read(life.warmth(rhythm, seed), rhythm, times_s)
     play = amplitude * _read(life.lids_play(rhythm, seed), rhythm, times_s)
     added = np.zeros((len(times_s), len(DYNAMICS_AXES)))
 
