@@ -37,8 +37,9 @@ WIDTH_PER_UNIT = {
 }
 WIDE_OPENING = 0.59
 WIDEST = 1.1
-WIDE_WIDTH = 0.32
+WIDE_WIDTH = 0.4
 NARROWING_UNDONE = 0.5
+MOST_PUCKER = 0.95
 
 KERNEL_MS = {
     "opening": (50, 40),
@@ -68,7 +69,7 @@ class Contact:
 
 
 CONTACTS = {
-    "close": Contact(CLOSING, heard=(0.05, 0.18), hold_ms=(20, 20)),
+    "close": Contact(CLOSING, heard=(0.06, 0.18), hold_ms=(20, 20)),
     "tuck": Contact(TUCKING, heard=(0.12, 0.40), hold_ms=(20, 20)),
 }
 
@@ -225,9 +226,9 @@ def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
 
 def width_axes(change: np.ndarray) -> dict[str, np.ndarray]:
     """Axes that change the mouth's width by `change` (T,) inter-ocular distances: lips pursed or corners apart."""
-    apart = np.clip(change, 0, None)
+    apart, together = np.clip(change, 0, None), np.clip(-change, 0, None)
     return {
-        "mouthPucker": np.clip(change / WIDTH_PER_UNIT["mouthPucker"], 0, 1),
+        "mouthPucker": MOST_PUCKER * np.tanh(together / (MOST_PUCKER * -WIDTH_PER_UNIT["mouthPucker"])),
         "mouthStretch": np.clip(0.6 * apart / WIDTH_PER_UNIT["mouthStretch"], 0, 0.6),
         "mouthSmile": np.clip(0.4 * apart / WIDTH_PER_UNIT["mouthSmile"], 0, 0.4),
     }

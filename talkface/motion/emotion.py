@@ -64,7 +64,7 @@ _OPENING = (
 )
 """Axes that part the lips; an emotion may not use them while the voice needs the lips closed."""
 
-_STRETCHING = {"mouthSmile": 0.75, "mouthStretch": 0.75, "noseSneer": 0.5}
+_STRETCHING = {"mouthSmile": 0.7, "mouthStretch": 0.7, "noseSneer": 0.5}
 """Axes that make closing harder, and the share of them that stays while the lips are closed."""
 
 _CLOSING = {"mouthShrugLower": 0.35, "mouthPressLeft": 0.3, "mouthPressRight": 0.3}
@@ -73,8 +73,8 @@ _CLOSING = {"mouthShrugLower": 0.35, "mouthPressLeft": 0.3, "mouthPressRight": 0
 _LID_AXES = ("eyeWide", "eyeSquint", "cheekSquint")
 """Axes that move the lids: they give way to a blink, so that it closes exactly."""
 
-_CLOSED_BELOW = 0.1
-"""Lip opening, in inter-ocular distances, under which an emotion starts to yield to the articulation."""
+_YIELDING = (0.03, 0.13)
+"""Lip openings, in inter-ocular distances, at which an emotion yields to the articulation wholly and not at all."""
 
 
 def emotion_offset(strengths: np.ndarray) -> np.ndarray:
@@ -104,7 +104,8 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
     if not offset.any():
         return dynamics
     column = DYNAMICS_AXES.index
-    freedom = np.clip(measure(dynamics)[0] / _CLOSED_BELOW, 0.0, 1.0)
+    closed, open_enough = _YIELDING
+    freedom = np.clip((measure(dynamics)[0] - closed) / (open_enough - closed), 0.0, 1.0)
     share = np.ones_like(dynamics)
     share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
     for axis, kept in _STRETCHING.items():
