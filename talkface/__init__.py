@@ -14,13 +14,27 @@ from talkface.errors import TalkfaceError
 from talkface.options import RenderOptions
 
 if TYPE_CHECKING:
+    from talkface.export import export_motion
     from talkface.pipeline import render
-    from talkface.types import RenderResult
+    from talkface.types import MotionResult, RenderResult
 
 __version__ = "0.1.0"
-__all__ = ["RenderOptions", "RenderResult", "TalkfaceError", "__version__", "render"]
+__all__ = [
+    "MotionResult",
+    "RenderOptions",
+    "RenderResult",
+    "TalkfaceError",
+    "__version__",
+    "export_motion",
+    "render",
+]
 
-_HEAVY = {"render": "talkface.pipeline", "RenderResult": "talkface.types"}
+_HEAVY = {
+    "render": "talkface.pipeline",
+    "export_motion": "talkface.export",
+    "MotionResult": "talkface.types",
+    "RenderResult": "talkface.types",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -22,6 +22,7 @@ from talkface.options import RenderOptions, option_default, option_help, parse_e
 # busy machine a render took nine times as long. They, and numpy's, read these wishes once, when they are loaded.
 POLITE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 INTERRUPTED = 130
+LIVE_LINK_FPS = 60.0
 REPORT = "This is a bug in talkface: run again with -v and report what it prints."
 
 app = typer.Typer(
@@ -48,6 +49,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 PortraitPath = Annotated[Path, typer.Argument(metavar="PORTRAIT", help="Picture of a face.", show_default=False)]
 SpeechPath = Annotated[Path, typer.Argument(metavar="SPEECH", help="Recording of a voice.", show_default=False)]
 Device = Annotated[str, _option("device", "--device")]
+Gaze = Annotated[str, _option("gaze", "--gaze", metavar="YAW,PITCH")]
+HeadDistance = Annotated[float, _option("head_distance", "--head-distance")]
+Emotions = Annotated[list[str] | None, _option("emotions", "--emotion", metavar="NAME[:STRENGTH]", show_default=False)]
+Amplitude = Annotated[float, _option("amplitude", "--amplitude")]
+ControlsFile = Annotated[Path | None, _option("controls", "--controls", metavar="FILE", show_default=False)]
+Seed = Annotated[int | None, _option("seed", "--seed", show_default=False)]
+Steps = Annotated[int, _option("steps", "--steps", hidden=True)]
+Force = Annotated[bool, _option("force", "--force")]
 
 
 @app.command()
@@ -58,17 +67,20 @@ def render(
     size: Annotated[int, _option("size", "--size")] = option_default("size"),
     fps: Annotated[float, _option("fps", "--fps")] = option_default("fps"),
     crf: Annotated[int, _option("crf", "--crf")] = option_default("crf"),
-    gaze: Annotated[str, _option("gaze", "--gaze", metavar="YAW,PITCH")] = "0,0",
-    head_distance: Annotated[float, _option("head_distance", "--head-distance")] = option_default("head_distance"),
-    emotion: Annotated[
-        list[str] | None, _option("emotions", "--emotion", metavar="NAME[:STRENGTH]", show_default=False)
-    ] = None,
-    amplitude: Annotated[float, _option("amplitude", "--amplitude")] = option_default("amplitude"),
-    seed: Annotated[int | None, _option("seed", "--seed", show_default=False)] = option_default("seed"),
+    gaze: Gaze = "0,0",
+    head_distance: HeadDistance = option_default("head_distance"),
+    emotion: Emotions = None,
+    amplitude: Amplitude = option_default("amplitude"),
+    controls: ControlsFile = option_default("controls"),
+    motion: Annotated[Path | None, _option("motion", "--motion", metavar="FILE", show_default=False)] = option_default(
+        "motion"
+    ),
+    seed: Seed = option_default("seed"),
+    steps: Steps = option_default("steps"),
     device: Device = option_default("device"),
     full: Annotated[bool, _option("full", "--full")] = option_default("full"),
     face: Annotated[int, _option("face", "--face")] = option_default("face"),
-    force: Annotated[bool, _option("force", "--force")] = option_default("force"),
+    force: Force = option_default("force"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -83,7 +95,10 @@ def render(
             head_distance=head_distance,
             emotions=tuple(parse_emotion(text) for text in emotion or ()),
             amplitude=amplitude,
+            controls=controls,
+            motion=motion,
             seed=seed,
+            steps=steps,
             device=device,
             full=full,
             face=face,
@@ -96,12 +111,65 @@ def render(
 
 
 @app.command()
+def motion(
+    speech: SpeechPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write (.npz or .csv).", show_default=False)],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="npz|csv|livelink",
+            help="npz or csv, as the name says, or livelink: ARKit's blendshapes as Live Link Face records them.",
+            show_default=False,
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        _option("fps", "--fps", show_default=f"{option_default('fps'):g}; {LIVE_LINK_FPS:g} for livelink"),
+    ] = None,
+    gaze: Gaze = "0,0",
+    head_distance: HeadDistance = option_default("head_distance"),
+    emotion: Emotions = None,
+    amplitude: Amplitude = option_default("amplitude"),
+    controls: ControlsFile = option_default("controls"),
+    seed: Seed = option_default("seed"),
+    steps: Steps = option_default("steps"),
+    device: Device = option_default("device"),
+    force: Force = option_default("force"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the motion that speaks SPEECH, without a face.
+
+    For `talkface render --motion` and for other programs. Prints the path of the file.
+    """
+    with _console(quiet, verbose) as console:
+        options = RenderOptions(
+            fps=fps or (LIVE_LINK_FPS if kind == "livelink" else option_default("fps")),
+            gaze=parse_gaze(gaze),
+            head_distance=head_distance,
+            emotions=tuple(parse_emotion(text) for text in emotion or ()),
+            amplitude=amplitude,
+            controls=controls,
+            seed=seed,
+            steps=steps,
+            device=device,
+            force=force,
+        )
+        from talkface.export import export_motion as run
+
+        result = run(speech, output, options, kind, console)
+    show_json(asdict(result)) if as_json else print(result.path)
+
+
+@app.command()
 def inspect(
     portrait: PortraitPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write (.png).", show_default=False)],
     face: Annotated[int, _option("face", "--face")] = option_default("face"),
     device: Device = option_default("device"),
-    force: Annotated[bool, _option("force", "--force")] = option_default("force"),
+    force: Force = option_default("force"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

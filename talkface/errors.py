@@ -33,7 +33,7 @@ class UsageError(TalkfaceError):
 
 
 class InputError(TalkfaceError):
-    """The portrait or the speech cannot be used."""
+    """The portrait, the speech, a controls file or a motion file cannot be used."""
 
     exit_code = 3
 

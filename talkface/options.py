@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
+from pathlib import Path
 
 from talkface.errors import UsageError
 
@@ -28,7 +29,11 @@ GAZE_YAW_LIMIT_DEG = 30.0
 GAZE_PITCH_LIMIT_DEG = 20.0
 HEAD_DISTANCE_RANGE = (0.7, 1.5)
 AMPLITUDE_RANGE = (0.0, 2.0)
+HEAD_LIMIT_DEG = (15.0, 10.0, 10.0)
 SEED_RANGE = (0, 2**63 - 1)
+STEPS_RANGE = (1, 50)
+MADE_WITH = ("gaze", "head_distance", "emotions", "amplitude", "controls", "seed")
+"""Options that make a performance, and mean nothing where a stored one is drawn."""
 
 
 def _option(default: object, help_text: str) -> object:
@@ -50,7 +55,14 @@ class RenderOptions:
         (), f"Emotion added to the voice's own, NAME or NAME:STRENGTH (0-1), repeatable: {', '.join(EMOTIONS)}."
     )
     amplitude: float = _option(1.0, "Liveliness of head and face, 0 (lips only, head still, no blinks) to 2.")
+    controls: str | Path | None = _option(
+        None, "File of keyframes (.json or .csv) for gaze, head distance, emotion, amplitude and head pose over time."
+    )
+    motion: str | Path | None = _option(
+        None, "Motion to draw instead of a new one: a file of `talkface motion`, or a Live Link Face recording (.csv)."
+    )
     seed: int | None = _option(None, "Number that picks the performance; drawn and reported when absent.")
+    steps: int = _option(10, "Sampling steps of the motion model, 1-50: more take longer and change little.")
     device: str = _option("auto", "Where to compute: auto, cpu or cuda.")
     full: bool = _option(False, "Put the speaking face back into the whole picture, at its own size.")
     face: int = _option(1, "Which face to use when there are several: 1 = the largest.")
@@ -81,6 +93,13 @@ class RenderOptions:
             _require_range(f"The strength of {name!r}", strength, (0.0, 1.0))
         if self.seed is not None:
             _require_range("The seed", self.seed, SEED_RANGE)
+        _require_range("The number of steps", self.steps, STEPS_RANGE)
+        spare = [name for name in MADE_WITH if getattr(self, name) != option_default(name)]
+        _require(
+            self.motion is None or not spare,
+            f"A stored motion is a whole performance: {', '.join(spare).replace('_', ' ')} cannot change it.",
+            "Leave out either --motion or the rest.",
+        )
         _require(
             self.device in DEVICES,
             f"There is no device called {self.device!r}.",
@@ -92,6 +111,11 @@ class RenderOptions:
     def rate(self) -> Fraction:
         """The exact frame rate: 29.97 is 30000/1001."""
         return FRAME_RATES[_rate_name(self.fps)]
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that are read besides portrait and speech, by the name of the option."""
+        return {name: Path(path) for name in ("controls", "motion") if (path := getattr(self, name)) is not None}
 
     def frame_count(self, duration_s: float) -> int:
         """Frames of a video as long as the speech: round(duration x fps), at least one."""

@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING
 import talkface
 from talkface.analysis import Analysis, analyse
 from talkface.device import device_label, draw_seed, pick_device
+from talkface.given import read_given
 from talkface.media.audio import open_speech
 from talkface.media.files import reserve
 from talkface.media.image import read_portrait
+from talkface.media.motion_file import resample
 from talkface.media.video import SUFFIXES, VideoSpec, encode, verify
 from talkface.options import RenderOptions
 from talkface.progress import Progress, Stopwatch
-from talkface.types import Controls, MotionSequence, RenderResult, Speech, SpeechFeatures
+from talkface.space import MotionSpace
+from talkface.types import Controls, ControlTracks, MotionSequence, RenderResult, Speech, SpeechFeatures
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+    from talkface.motion.controls import Timeline
 
 AI_SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
@@ -41,10 +46,12 @@ def render(
     """
     portrait, speech, output = Path(portrait), Path(speech), Path(output)
     options = options or RenderOptions()
-    seed = draw_seed() if options.seed is None else options.seed
+    seed = draw_seed() if options.seed is None and options.motion is None else options.seed
     clock = Stopwatch(progress or Progress())
     with ExitStack() as stack:
-        part = stack.enter_context(reserve(output, SUFFIXES, force=options.force, inputs=(portrait, speech)))
+        inputs = (portrait, speech, *options.files.values())
+        part = stack.enter_context(reserve(output, SUFFIXES, force=options.force, inputs=inputs))
+        given = read_given(options)
         with clock.stage("portrait", "Reading the portrait"):
             picture = read_portrait(portrait)
         with clock.stage("speech", "Reading the speech"):
@@ -53,14 +60,17 @@ def render(
             device = pick_device(options.device)
         with clock.stage("face", "Understanding the face"):
             analysis = analyse(picture, options, device)
-        warnings = (*analysis.warnings, *voice.notes)
+        warnings = (*analysis.warnings, *voice.notes, *given.notes(options, voice.duration_s))
         for warning in warnings:
             clock.progress.warn(warning)
-        with clock.stage("voice", "Listening"):
-            features = listen(voice, device)
         frame_count = options.frame_count(voice.duration_s)
-        with clock.stage("motion", "Moving"):
-            motion = move(features, options, frame_count, seed)
+        if given.motion:
+            motion = resample(given.motion, float(options.rate), frame_count)
+        else:
+            with clock.stage("voice", "Listening"):
+                features = listen(voice, device)
+            with clock.stage("motion", "Moving"):
+                motion = move(features, options, frame_count, seed, given.timeline)
         with clock.stage("video", "Drawing", frame_count):
             frames = draw(analysis, motion, options, device)
             first, frames = _peek(frames)
@@ -90,18 +100,16 @@ def listen(voice: Speech, device: torch.device) -> SpeechFeatures:
     return SpeechEncoder.load(device).encode(voice)
 
 
-def move(features: SpeechFeatures, options: RenderOptions, frame_count: int, seed: int) -> MotionSequence:
-    """The performance: lips from the voice, life around them, as the options ask."""
+def move(
+    features: SpeechFeatures, options: RenderOptions, frame_count: int, seed: int, timeline: Timeline | None = None
+) -> MotionSequence:
+    """The performance: lips from the voice, life around them, as the options and the keyframes ask."""
     from talkface.motion.perform import perform
 
-    controls = Controls(
-        gaze_yaw_deg=options.gaze[0],
-        gaze_pitch_deg=options.gaze[1],
-        head_distance=options.head_distance,
-        emotions=options.emotions,
-        amplitude=options.amplitude,
-    )
-    return perform(features, controls, float(options.rate), frame_count, seed)
+    rate_hz = float(options.rate)
+    constant = Controls(*options.gaze, options.head_distance, options.emotions, options.amplitude)
+    tracks = (timeline.tracks if timeline else ControlTracks.constant)(constant, frame_count, rate_hz)
+    return perform(features, tracks, rate_hz, frame_count, seed)
 
 
 def draw(
@@ -111,7 +119,8 @@ def draw(
     from talkface.rendering.renderer import Renderer
 
     size = int(analysis.crop.size) if options.full else options.size
-    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size, device, options.head_distance)
+    farthest = float(motion.values[:, MotionSpace.index("headDistance")].max())
+    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size, device, farthest)
     if options.full:
         from talkface.rendering.compose import full_frames
 
@@ -126,9 +135,10 @@ def _peek(frames: Iterable[np.ndarray]) -> tuple[np.ndarray, Iterator[np.ndarray
     return first, (frame for group in ((first,), frames) for frame in group)
 
 
-def _tags(options: RenderOptions, seed: int) -> dict[str, str]:
-    """What the video says about itself."""
+def _tags(options: RenderOptions, seed: int | None) -> dict[str, str]:
+    """What the video says about itself; of files their names, not where this computer keeps them."""
     record = {"talkface": talkface.__version__, **asdict(options), "seed": seed, "source_type": AI_SOURCE}
+    record |= {name: path.name for name, path in options.files.items()}
     return {
         "title": "AI-generated talking portrait",
         "comment": f"AI-generated by talkface from a still picture and a recording. {json.dumps(record)}",

@@ -33,6 +33,14 @@ UPPER_AXES = (
 DYNAMICS_AXES = EYE_AXES + MOUTH_AXES + UPPER_AXES
 
 
+UNITS = {
+    **dict.fromkeys(("headYaw", "headPitch", "headRoll", *GAZE_AXES), "deg"),
+    **dict.fromkeys(("headX", "headY"), "iod"),
+    "headDistance": "ratio",
+}
+"""Units of the axes, iod = inter-ocular distances; the others are activations 0-1."""
+
+
 class MotionSpace:
     """Names and places of the axes of a motion vector (D,)."""
 

@@ -214,22 +214,44 @@ class ControlTracks:
 
 @dataclass(frozen=True)
 class MotionSequence:
-    """Motion of the whole performance: values (T, D) float32 in the axes of `space.MotionSpace`, frame t at t / fps."""
+    """Motion of the whole performance.
+
+    Attributes:
+        values: (T, D) float32 in the axes of `space.MotionSpace`, frame t at t / fps.
+        fps: frames per second.
+        notes: what reading it from a file had to decide, one sentence each.
+    """
 
     values: np.ndarray
     fps: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class RenderResult:
-    """What `talkface.render` made."""
+    """What `talkface.render` made; `seed` is None where a stored motion was drawn."""
 
     path: Path
+    frames: int
+    fps: float
+    duration_s: float
+    seed: int | None
+    device: str
+    timings_s: dict[str, float] = field(default_factory=dict)
+    face: dict[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MotionResult:
+    """What `talkface.export_motion` wrote."""
+
+    path: Path
+    format: str
     frames: int
     fps: float
     duration_s: float
     seed: int
     device: str
     timings_s: dict[str, float] = field(default_factory=dict)
-    face: dict[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

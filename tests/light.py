@@ -14,13 +14,17 @@ import numpy as np
 def lighten(setattr_: Callable[[object, str, object], None] = setattr, pause_s: float = 0.0) -> None:
     """Replace face, voice, motion and drawing of `talkface.pipeline` by next to nothing."""
     from talkface import pipeline
+    from talkface.space import MotionSpace
+    from talkface.types import MotionSequence
 
-    def move(features: object, options: object, frame_count: int, seed: int) -> int:
-        return frame_count
+    def move(features: object, options: SimpleNamespace, frame_count: int, *_: object) -> MotionSequence:
+        return MotionSequence(np.zeros((frame_count, MotionSpace.size), np.float32), float(options.rate))
 
-    def draw(analysis: object, motion: int, options: SimpleNamespace, device: object) -> Iterator[np.ndarray]:
+    def draw(
+        analysis: object, motion: MotionSequence, options: SimpleNamespace, device: object
+    ) -> Iterator[np.ndarray]:
         ramp = np.arange(options.size)
-        for number in range(motion):
+        for number in range(len(motion.values)):
             time.sleep(pause_s)
             row = ((ramp + number) % 256).astype(np.uint8)
             yield np.broadcast_to(row[None, :, None], (options.size, options.size, 3))

@@ -261,7 +261,7 @@ def test_weights_missing_or_altered(attempt, portrait, tone, tmp_path, monkeypat
 
 def test_killed_ffmpeg(light, attempt, portrait, tone, monkeypatch):
     def draw(analysis, motion, options, device):
-        for number in range(motion):
+        for number in range(len(motion.values)):
             if number == 10:
                 mine = subprocess.run(["pgrep", "-P", str(os.getpid()), "ffmpeg"], capture_output=True, text=True)
                 os.kill(int(mine.stdout), signal.SIGKILL)

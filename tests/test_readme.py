@@ -41,11 +41,32 @@ def copy(tmp_path, monkeypatch):
 
 
 def test_the_first_command_makes_a_video(copy, capsys):
-    (command,) = commands(README)
+    command = commands(README)[0]
     assert run([*command, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (copy / "out.mp4").stat().st_size > 100_000
     assert result["frames"] == round(25 * result["duration_s"])
+
+
+def test_a_motion_is_written_and_drawn(copy, capsys, monkeypatch):
+    write, draw = commands(README)[1:]
+    assert run(write) == 0
+    lighten(monkeypatch.setattr)
+    assert run([*draw, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "resampled" not in captured.err
+    assert json.loads(captured.out.removeprefix("motion.npz\n"))["frames"] == 231
+
+
+def test_the_controls_example_is_accepted(copy):
+    from talkface.motion.controls import COLUMNS, KEYS, read_controls
+
+    (text,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    Path("controls.json").write_text(text, encoding="utf-8")
+    assert set(read_controls(Path("controls.json")).curves) == {"gaze", "emotion", "head_distance", "amplitude"}
+    rows = re.findall(r"^\| `([a-z_]+)` \| (`[a-z_`, ]+`) \|", README, re.MULTILINE)
+    assert {key for key, _ in rows} == set(KEYS)
+    assert {column for _, cell in rows for column in re.findall(r"[a-z_]+", cell)} == set(COLUMNS)
 
 
 @pytest.mark.parametrize("command", commands(EXAMPLES), ids=lambda command: command[command.index("-o") + 1])
@@ -69,7 +90,8 @@ def test_every_option_of_render_is_in_the_table():
 
     documented = set(re.findall(r"^\| `(--[a-z-]+)", README, re.MULTILINE))
     render = typer.main.get_command(app).commands["render"]
-    offered = {flag for parameter in render.params for flag in parameter.opts if flag.startswith("--")}
+    offered = {flag for parameter in render.params if not parameter.hidden for flag in parameter.opts}
+    offered = {flag for flag in offered if flag.startswith("--")}
     assert offered - documented == {"--output", "--quiet", "--verbose", "--help"} & offered
 
 

@@ -1,0 +1,51 @@
+"""What a user may bring beside portrait and speech: keyframes of the controls, or a whole motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from talkface.errors import UsageError
+from talkface.media.files import require_file
+from talkface.media.motion_file import fitting_notes, read_motion
+from talkface.motion.controls import Timeline, read_controls
+from talkface.options import RenderOptions
+from talkface.space import MotionSpace
+from talkface.types import MotionSequence
+
+
+@dataclass(frozen=True)
+class Given:
+    """Keyframes of the controls and a stored motion, each None when there is none."""
+
+    timeline: Timeline | None
+    motion: MotionSequence | None
+
+    def notes(self, options: RenderOptions, duration_s: float) -> tuple[str, ...]:
+        """What a person should know when these meet a speech of `duration_s` seconds, one sentence each."""
+        notes = self.timeline.notes(duration_s) if self.timeline else ()
+        if self.motion:
+            notes += self.motion.notes + fitting_notes(self.motion, float(options.rate), duration_s)
+        return notes
+
+
+def read_given(options: RenderOptions) -> Given:
+    """Read and check the files that the options name. Raises InputError or UsageError."""
+    files, timeline, motion = options.files, None, None
+    if "controls" in files:
+        require_file(files["controls"], "controls file")
+        timeline = read_controls(files["controls"])
+    if "motion" in files:
+        motion = read_motion(files["motion"])
+    given = Given(timeline, motion)
+    if options.full and _changes_distance(given):
+        raise UsageError(
+            "The head distance cannot change inside the whole picture.",
+            "Leave out --full, or the head distance in the file.",
+        )
+    return given
+
+
+def _changes_distance(given: Given) -> bool:
+    if given.timeline and "head_distance" in given.timeline.curves:
+        return bool((given.timeline.curves["head_distance"].values != 1).any())
+    return given.motion is not None and bool((given.motion.values[:, MotionSpace.index("headDistance")] != 1).any())
