@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -56,6 +57,15 @@ class Scorer:
         if stale:
             _run([self.python, "-c", _TRACK, self.script.parent, *(path for pair in stale for path in pair)])
         return [np.load(path)["marks"] for path in kept]
+
+
+def add_arguments(parser: argparse.ArgumentParser, out: str) -> None:
+    """What every benchmark that renders and scores asks for; `out` is the folder it writes to by default."""
+    parser.add_argument("--score", type=Path, required=True, help="the scoring script")
+    parser.add_argument("--score-python", type=Path, default=Path(sys.executable), help="a Python that has MediaPipe")
+    parser.add_argument("--out", type=Path, default=Path(out))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--readme", type=Path, help="publish the report between its markers in this file")
 
 
 def find_cases(folder: Path, wanted: list[str]) -> list[Case]:

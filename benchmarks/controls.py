@@ -1,13 +1,16 @@
 """Measure from pixels that gaze, head distance and emotions do what they say, on several faces.
 
 Usage
-    python -m benchmarks.controls --speech SPEECH --score SCORE.PY --score-python PYTHON [--out DIR] [--size 512]
-                                  [--seconds 4] [--readme benchmarks/README.md] PORTRAIT PORTRAIT ...
+    python -m benchmarks.controls --speech SPEECH --phones PHONES --score SCORE.PY --score-python PYTHON [--out DIR]
+                                  [--size 512] [--seconds 4] [--readme benchmarks/README.md] PORTRAIT PORTRAIT ...
 
 Every portrait says the same sentence (one with p, b and m in it) once plainly and once per setting, with the same seed;
 the independent tracker of the scoring script looks at the frames. Differences to the plain video are reported:
 gaze in degrees, ratio of inter-ocular distances, and the features an emotion should move, in % of the inter-ocular
-distance, with the lip opening at p, b and m.
+distance. PHONES holds the exact times of the phones, as `flite -psdur` prints them: how many p, b and m close the lips
+is counted as in benchmarks.closures. The tracker reads 0-4 % on lips that touch, depending on the face; so each face
+also moves through the sentence with its lips shut all the time, and lips touch where they read at most `TOUCHING`
+more than the median of that, and never above `OPEN`.
 """
 
 from __future__ import annotations
@@ -15,13 +18,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases import FPS, Scorer
+from benchmarks.cases import FPS, Scorer, add_arguments
+from benchmarks.closures import Closures, Phone, read_phones
 from benchmarks.quality import publish
+from talkface.space import MOUTH_AXES, MotionSpace
+from talkface.types import MotionSequence
 from training.life_statistics import EYEBALL_RADIUS, EYES, take_out_pose
 
 GAZE_DEG = 15.0
@@ -32,7 +38,8 @@ INNER_BROWS, OUTER_BROWS = (55, 107, 285, 336), (70, 105, 300, 334)
 INNER_EYES, OUTER_EYES = (133, 362), (33, 263)
 LIDS = ((159, 145), (386, 374))
 NOSE_WINGS = (48, 278)
-CLOSED_LIPS = 0.03
+TOUCHING, OPEN = 0.01, 0.04
+SHUT = "shut"
 FEATURES = ("lip corners up", "corner asymmetry", "mouth width", "inner brows up", "outer brows up", "brows together",
             "lids apart", "nose wings up")  # fmt: skip
 EXPECTED = {
@@ -100,8 +107,8 @@ class Look:
 
 
 def settings() -> dict[str, dict[str, object]]:
-    """Name of every setting measured, and the options that make it; the plain one first."""
-    found: dict[str, dict[str, object]] = {"plain": {}}
+    """Name of every setting measured, and the options that make it; the plain one first, then shut lips."""
+    found: dict[str, dict[str, object]] = {"plain": {}, SHUT: {}}
     for sign in (-1, 1):
         found[f"gaze yaw {sign * GAZE_DEG:+g}"] = {"gaze": (sign * GAZE_DEG, 0.0)}
         found[f"gaze pitch {sign * GAZE_PITCH_DEG:+g}"] = {"gaze": (0.0, sign * GAZE_PITCH_DEG)}
@@ -122,8 +129,16 @@ def write_video(frames: Iterable[np.ndarray], path: Path, size: int) -> None:
     writer.close()
 
 
-def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, seconds: float, seed: int) -> np.ndarray:
-    """Render every portrait under every setting; returns which frames (T,) belong to p, b or m."""
+def shut_lips(motion: MotionSequence) -> MotionSequence:
+    """The same performance with a closed mouth throughout."""
+    values = motion.values.copy()
+    values[:, MotionSpace.columns(*MOUTH_AXES)] = 0
+    values[:, MotionSpace.speaking] = 1
+    return replace(motion, values=values)
+
+
+def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, seconds: float, seed: int) -> None:
+    """Render every portrait under every setting, unless the video is there already."""
     from talkface.analysis import analyse
     from talkface.device import pick_device
     from talkface.media.audio import open_speech
@@ -144,27 +159,19 @@ def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, sec
             options = RenderOptions(size=size, **choice)
             analysis = analysis or analyse(read_portrait(portrait), options, device)
             motion = move(features, options, frames, seed)
+            motion = shut_lips(motion) if name == SHUT else motion
             write_video(draw(analysis, motion, options, device), video, size)
             print(video, file=sys.stderr, flush=True)
-    return bilabial_frames(features, frames)
 
 
-def bilabial_frames(features: object, frames: int) -> np.ndarray:
-    """Frames (T,) bool of p, b or m, by the speech encoder."""
-    columns = [i for i, name in enumerate(features.phone_names) if name.lower() in ("p", "b", "m")]
-    chance = np.asarray(features.phones, np.float32)[:, columns].sum(1)
-    at_s = (np.arange(len(chance)) + 0.5) / 50
-    return np.interp(np.arange(frames) / FPS, at_s, chance) > 0.4
-
-
-def report(portraits: list[Path], folder: Path, scorer: Scorer, bilabial: np.ndarray) -> str:
+def report(portraits: list[Path], folder: Path, scorer: Scorer, phones: list[Phone]) -> str:
     """The Markdown report."""
     names = list(settings())
     looks: dict[str, dict[str, Look]] = {}
     for portrait in portraits:
         videos = [folder / f"{portrait.stem}_{name.replace(' ', '_')}.mp4" for name in names]
         looks[portrait.stem] = dict(zip(names, map(Look.of, scorer.track(videos)), strict=True))
-    return f"{gaze_and_distance(looks)}\n\n{emotions(looks, bilabial)}\n"
+    return f"{gaze_and_distance(looks)}\n\n{emotions(looks, phones)}\n"
 
 
 def gaze_and_distance(looks: dict[str, dict[str, Look]]) -> str:
@@ -184,20 +191,25 @@ def gaze_and_distance(looks: dict[str, dict[str, Look]]) -> str:
     return "\n".join(lines)
 
 
-def emotions(looks: dict[str, dict[str, Look]], bilabial: np.ndarray) -> str:
-    """One row per emotion: median change of every feature over the faces, how many faces moved as expected, lips."""
-    lines = [f"| emotion | {' | '.join(FEATURES)} | as expected | opening on p b m | closed there |"]
-    lines.append("|---" * (len(FEATURES) + 4) + "|")
+def touching(shut: Look) -> float:
+    """Below which opening the lips of a face touch, given what they read while they are shut."""
+    return min(float(np.median(shut.opening())) + TOUCHING, OPEN)
+
+
+def emotions(looks: dict[str, dict[str, Look]], phones: list[Phone]) -> str:
+    """One row per emotion: median change of every feature over the faces, how many faces did as expected, closures."""
+    lines = [f"| emotion | {' | '.join(FEATURES)} | as expected | p b m | closed | for 2 frames | frames closed |"]
+    lines.append("|---" * (len(FEATURES) + 6) + "|")
     for name in ("plain", *EXPECTED):
         change = np.array([look[name].features() - look["plain"].features() for look in looks.values()])
         expected = EXPECTED.get(name, ())
         right = [all(row[FEATURES.index(f)] * sign > 0.004 for f, sign in expected) for row in change]
-        lips = np.concatenate([look[name].opening()[bilabial[: len(look[name].opening())]] for look in looks.values()])
+        closed = [Closures.of(look[name].opening(), phones, touching(look[SHUT])) for look in looks.values()]
         cells = [f"{100 * value:+.1f}" for value in np.median(change, axis=0)]
-        closed = f"{100 * np.median(lips):.1f} % | {np.mean(lips < CLOSED_LIPS):.0%}" if len(lips) else " | "
         as_expected = f"{sum(right)}/{len(right)}" if expected else ""
-        lines.append(f"| {name} | {' | '.join(cells)} | {as_expected} | {closed} |")
-    return "\n".join(lines)
+        lines.append(f"| {name} | {' | '.join(cells)} | {as_expected} | {Closures.together(closed).cells()} |")
+    shut = ", ".join(f"{face} {100 * np.median(look[SHUT].opening()):.1f} %" for face, look in looks.items())
+    return "\n".join(lines) + f"\n\nLips kept shut read: {shut} of the inter-ocular distance."
 
 
 def main() -> None:
@@ -205,17 +217,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portraits", type=Path, nargs="+")
     parser.add_argument("--speech", type=Path, required=True)
-    parser.add_argument("--score", type=Path, required=True)
-    parser.add_argument("--score-python", type=Path, default=Path(sys.executable))
-    parser.add_argument("--out", type=Path, default=Path("controls"))
+    parser.add_argument("--phones", type=Path, required=True)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--readme", type=Path)
+    add_arguments(parser, out="controls")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    bilabial = render_all(args.portraits, args.speech, args.out, args.size, args.seconds, args.seed)
-    text = report(args.portraits, args.out, Scorer(args.score, args.score_python), bilabial)
+    render_all(args.portraits, args.speech, args.out, args.size, args.seconds, args.seed)
+    text = report(args.portraits, args.out, Scorer(args.score, args.score_python), read_phones(args.phones))
     (args.out / "controls.md").write_text(text, encoding="utf-8")
     if args.readme:
         publish(args.readme, text, "controls")

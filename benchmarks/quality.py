@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases import Case, Scorer, find_cases, render_case
+from benchmarks.cases import Case, Scorer, add_arguments, find_cases, render_case
 
 WANTED = {
     "ref_open_r": "real >= .50, vasa1 >= .25",
@@ -118,13 +118,9 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eval", type=Path, required=True, help="folder with real/ and vasa1/")
-    parser.add_argument("--score", type=Path, required=True, help="the scoring script")
-    parser.add_argument("--score-python", type=Path, default=Path(sys.executable), help="a Python that has MediaPipe")
-    parser.add_argument("--out", type=Path, default=Path("quality"))
     parser.add_argument("--cases", nargs="*", default=[])
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--again", action="store_true")
-    parser.add_argument("--readme", type=Path)
+    add_arguments(parser, out="quality")
     parser.add_argument("extra", nargs="*", help="options of talkface render, after --")
     args = parser.parse_args()
     scorer = Scorer(args.score, args.score_python)

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from benchmarks.closures import Closures, Phone, lip_gap, read_phones
 from benchmarks.controls import FEATURES, LIP_CORNERS, Look
 from benchmarks.quality import medians, publish, summary_table
 from talkface.face.model import FaceModel
 from talkface.pose import rotation
+from talkface.space import DYNAMICS_AXES
 from training.life_statistics import blink_lengths_s, speed_shares, take_out_pose
 
 
@@ -80,3 +82,24 @@ def test_publish_replaces_only_its_own_part(tmp_path):
     assert text.startswith("before\n<!-- quality -->\nnew\n<!-- /quality -->\nafter\n")
     assert text.endswith("<!-- controls -->\nmore\n<!-- /controls -->\n")
     assert "old" not in text
+
+
+def test_closures_are_counted_near_a_phone_and_frames_inside_it(tmp_path):
+    (tmp_path / "phones").write_text("pau:0.2 m:0.4 ah:0.8 p:1.0 iy:1.4 b:9.0", encoding="utf-8")
+    phones = read_phones(tmp_path / "phones")
+    assert phones[1] == Phone(0.2, 0.4, "m")
+    opening = np.full(36, 0.2)
+    opening[[6, 7, 26]] = 0.01
+    found = Closures.of(opening, phones, touching=0.02)
+    np.testing.assert_array_equal(found.frames_near, [2, 1])
+    assert found.inside.sum() == 2
+    assert Closures.together([found, found]).cells().startswith("4 | 100.0% | 50.0% |")
+
+
+def test_lip_gap_is_zero_on_closed_lips_and_opens_with_the_jaw():
+    mouth = np.zeros((3, len(DYNAMICS_AXES)))
+    mouth[1:, DYNAMICS_AXES.index("jawOpen")] = 0.3
+    mouth[2, DYNAMICS_AXES.index("mouthClose")] = 0.3
+    gaps = lip_gap(mouth)
+    assert gaps[1] > 0.1
+    assert max(gaps[0], gaps[2]) < 0.02

@@ -1,0 +1,132 @@
+"""Do the lips meet on every p, b and m? Counted per phone and per frame, in speech whose phone times are known.
+
+Usage
+    python -m benchmarks.closures CORPUS.npz [CORPUS.npz ...] [--utterances 25] [--only SPEAKER ...]
+
+CORPUS comes from training.speech_labels (real speech, aligned with its text by pocketsphinx) or from
+training.speech_synthesis (exact times). The mouth of the motion is measured on the mean face, nothing is drawn;
+benchmarks.controls counts the same on rendered pixels. A phone counts as closed when the lips touch in a frame within
+`MARGIN_S` of it: the alignment is no better, and a stop's label goes on after its release. Frames are counted inside
+the label alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases import FPS
+from talkface.face.model import FaceModel
+from talkface.motion.articulation import articulate
+from talkface.motion.emotion import add_emotion, emotion_offset
+from talkface.motion.visemes import CLOSING
+from talkface.options import EMOTIONS
+from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
+
+MARGIN_S = 0.04
+TOUCHING = 0.02
+"""Gap of the mean face's lips, in inter-ocular distances, below which they touch."""
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One labelled phone."""
+
+    start_s: float
+    end_s: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Closures:
+    """What happened on p, b and m: closed frames near each of them, (M,), and each frame inside them, (F,) bool."""
+
+    frames_near: np.ndarray
+    inside: np.ndarray
+
+    @classmethod
+    def of(cls, opening: np.ndarray, phones: list[Phone], touching: float) -> Closures:
+        """Judge an opening (T,) at 25 frames/s; phones that begin after its end are left out."""
+        times_s = np.arange(len(opening)) / FPS
+        closed, near, inside = opening < touching, [], []
+        for phone in phones:
+            if phone.name.upper() in CLOSING and phone.end_s <= times_s[-1]:
+                from_s, to_s = phone.start_s, phone.end_s
+                near.append(closed[(times_s >= from_s - MARGIN_S) & (times_s <= to_s + MARGIN_S)].sum())
+                inside.append(closed[(times_s >= from_s) & (times_s <= to_s)])
+        return cls(np.array(near, int), np.concatenate([np.zeros(0, bool), *inside]))
+
+    @classmethod
+    def together(cls, parts: list[Closures]) -> Closures:
+        """All of them as one."""
+        return cls(np.concatenate([p.frames_near for p in parts]), np.concatenate([p.inside for p in parts]))
+
+    def cells(self) -> str:
+        """Markdown cells: phones, closed, closed for two frames and more, frames closed inside the label."""
+        near = self.frames_near
+        return f"{len(near)} | {np.mean(near > 0):.1%} | {np.mean(near > 1):.1%} | {np.mean(self.inside):.1%}"
+
+
+def read_phones(path: Path) -> list[Phone]:
+    """What `flite -psdur` prints: NAME:END_S, one after the other."""
+    phones, start_s = [], 0.0
+    for item in path.read_text(encoding="utf-8").split():
+        name, end = item.rsplit(":", 1)
+        phones.append(Phone(start_s, float(end), name))
+        start_s = float(end)
+    return phones
+
+
+@lru_cache(maxsize=1)
+def _lips() -> tuple[float, np.ndarray]:
+    """Gap of the mean face's inner lips at rest, and what each dynamics axis adds (K,), in inter-ocular distances."""
+    mean, _, moves = FaceModel.load().landmark_basis()
+    apart = np.linalg.norm(mean[[33, 133]].mean(0) - mean[[263, 362]].mean(0))
+    return (mean[13, 1] - mean[14, 1]) / apart, (moves[:, 13, 1] - moves[:, 14, 1]) / apart
+
+
+def lip_gap(dynamics: np.ndarray) -> np.ndarray:
+    """Gap (T,) of the mean face's lips under dynamics (T, K), in inter-ocular distances, 0 when they touch."""
+    rest, moves = _lips()
+    return np.maximum(rest + dynamics @ moves, 0)
+
+
+def closures(features: SpeechFeatures, phones: list[Phone], emotion: str) -> Closures:
+    """How one speech closes the lips under a full emotion."""
+    mouth = articulate(features, FPS, len(features.level_db) / FEATURE_RATE_HZ).dynamics
+    offset = emotion_offset(np.eye(len(EMOTIONS))[EMOTIONS.index(emotion)])
+    moved = add_emotion(mouth, offset, np.ones(len(mouth)))
+    return Closures.of(lip_gap(moved), phones, TOUCHING)
+
+
+def main() -> None:
+    """Measure and print."""
+    from talkface.speech.encoder import SpeechEncoder
+    from talkface.types import Speech
+    from training.speech_corpus import read_corpus
+    from training.speech_phones import PHONES
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpora", type=Path, nargs="+")
+    parser.add_argument("--utterances", type=int, default=25)
+    parser.add_argument("--only", nargs="*", default=[""], help="beginnings of the speakers' names")
+    args = parser.parse_args()
+    encoder = SpeechEncoder.load()
+    print("| speech, emotion | p b m | closed | for 2 frames | frames closed |\n|---|---|---|---|---|")
+    for path in args.corpora:
+        spoken = []
+        for said in [u for u in read_corpus(path) if u.speaker.startswith(tuple(args.only))][: args.utterances]:
+            samples = (said.samples / 32768).astype(np.float32)
+            phones = [Phone(a, b, PHONES[int(k)]) for a, b, k in said.segments if k >= 0]
+            spoken.append((encoder.encode(Speech(samples, len(samples) / 16000, path)), phones))
+        for emotion in EMOTIONS:
+            parts = [closures(features, phones, emotion) for features, phones in spoken]
+            print(f"| {path.stem}, {emotion} | {Closures.together(parts).cells()} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
