@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from benchmarks.closures import Phone
+from benchmarks.closures import closures as closures_of
 from talkface.face.model import FaceModel
 from talkface.motion.articulation import (
     OPENING_PER_UNIT,
@@ -15,6 +19,7 @@ from talkface.motion.articulation import (
     runs,
 )
 from talkface.motion.visemes import CHANNELS, tables
+from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
 
@@ -55,6 +60,27 @@ def test_an_m_between_vowels_closes_at_every_frame_rate(fps: float):
     opening, _, dynamics = mouth(spoken(("AA", 0.3), ("M", 0.07), ("AA", 0.3)), fps)
     assert opening[round(0.25 * fps) : round(0.42 * fps)].min() < 0.03
     assert axis(dynamics, "mouthPressLeft").max() > 0.15
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+@pytest.mark.parametrize("doubt", [0.0, 0.75])
+def test_every_p_and_m_of_a_quick_sentence_closes_whatever_the_mood_and_the_doubt(emotion: str, doubt: float):
+    """40-80 ms closures between all vowels, the recogniser three quarters sure that it hears something else."""
+    parts, at_s, closures = [("sil", 0.3)], 0.3, []
+    for i, vowel in enumerate(("AA", "IY", "UW", "AA", "S", "IY", "K", "AA")):
+        bilabial, length_s = "PM"[i % 2], (0.04, 0.06, 0.08)[i % 3]
+        parts += [(vowel, 0.12), (bilabial, length_s)]
+        closures.append(Phone(at_s + 0.12, at_s + 0.12 + length_s, bilabial))
+        at_s += 0.12 + length_s
+    features = spoken(*parts, ("AA", 0.2), ("sil", 0.4))
+    heard = features.phones.astype(np.float32)
+    bilabials = heard[:, [PHONES.index("P"), PHONES.index("M")]].sum(1)
+    heard[bilabials > 0] *= 1 - doubt
+    heard[:, PHONES.index("K")] += doubt * bilabials
+    unsure = replace(features, phones=heard.astype(np.float16))
+    found = closures_of(unsure, closures, emotion)
+    assert (found.frames_near > 0).all()
+    assert found.inside.mean() > 0.75
 
 
 def test_rounding_spreading_and_tucking():
