@@ -155,11 +155,11 @@ def teach(teacher: Teacher, corpus: Path, hours: float) -> Iterator[MotionClip]:
             yield replace(clip, name=f"{corpus.stem}/{clip.name}/{variant}")
 
 
-def stock_of_surroundings(crowd: Path) -> Surroundings:
+def stock_of_surroundings(crowd: Path | None) -> Surroundings:
     """Beds and rooms; the voices of the corpus file `crowd`, if there is one, talk among them."""
     count = int(LONGEST_S * RATE_HZ)
-    voices = []
-    if crowd.exists():
+    voices = [np.zeros(2 * count, np.int16)]
+    if crowd is not None and crowd.exists():
         talk = np.concatenate([u.samples for u in read_corpus(crowd)])
         voices = np.array_split(talk, max(1, len(talk) // (3 * count)))
     return Surroundings(count, voices, np.random.default_rng(0), stock=48)
