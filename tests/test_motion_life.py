@@ -172,6 +172,12 @@ def test_blinks_come_at_a_human_rate_and_the_first_within_three_seconds(duration
     assert 15 <= np.mean(rates) <= 30
 
 
+def test_even_a_short_clip_has_a_blink():
+    for seed in range(40):
+        rhythm = rhythm_of(voice(1.4), 1.4)
+        assert len(eyes.blinks(rhythm, eyes.fixations(rhythm, seed), seed, Style())) == 1
+
+
 @pytest.mark.parametrize("fps", [24, 25, 30, 50])
 def test_every_blink_closes_fully_whatever_the_frame_rate(fps):
     rhythm = rhythm_of(voice(60.0), 60.0)

@@ -85,8 +85,9 @@ def blinks(rhythm: Rhythm, fixed: Fixations, seed: int, style: Style) -> list[Bl
     rng = stream(seed, "blinks")
     mean_s = 60.0 / (BLINKS_PER_MINUTE * style.blink)
     lures = np.concatenate([rhythm.phrase_s[:, 1] + 0.12, fixed.start_s[1:]])
+    lures = lures[lures < rhythm.duration_s - 0.3]
     found: list[Blink] = []
-    wanted_s = rng.uniform(*FIRST_BLINK_S)
+    wanted_s = min(rng.uniform(*FIRST_BLINK_S), max(FIRST_BLINK_S[0], rhythm.duration_s - 0.6))
     while wanted_s < rhythm.duration_s - 0.25:
         near = lures[np.abs(lures - wanted_s) < 0.45]
         lured, pick = rng.random() < 0.6, rng.random()
