@@ -28,6 +28,7 @@ NOISE = 0.02
 
 CALM_SHARE = 0.15
 STEPS, SWEEPS = 10, 10
+BLOCK_FRAMES, BLOCK_OVERLAP = 3000, 10
 POSE = 6
 SPARSITY_SHARE = 0.12
 SPEEDS = {"rotation": 0.012, "across": 0.12, "along": 0.35, "lids": 0.6, "mouth": 0.15, "upper": 0.06}
@@ -229,11 +230,6 @@ class RecordingFitter:
         turned = points @ heads.rotations.mT
         return turned, turned + heads.translations[:, None]
 
-    def project(self, heads: _Heads) -> Tensor:
-        """(T, N, 2) pixels around the camera's centre, y up."""
-        _, seen = self.seen(heads)
-        return self.person.focal_px * seen[..., :2] / -seen[..., 2:]
-
     def _gaps(self, heads: _Heads, marks: Tensor, depths: Tensor) -> Tensor:
         """(T, 3 N): how far the model is from the weighted marks and depths, in the view of the calm head."""
         turned, seen = self.seen(heads)
@@ -297,15 +293,11 @@ def track(person: Person, marks: np.ndarray, index: np.ndarray, cuts: np.ndarray
     cuts = np.zeros(len(marks), bool) if cuts is None else cuts
     surface = index < marks_of.SURFACE_COUNT
     flat = (marks[:, surface, :2] - person.centre) * [1.0, -1.0]
-    fitter = RecordingFitter(person)
-    heads = fitter.fit(flat, -marks[:, surface, 2], cuts)
-    gaps = fitter.project(heads).numpy() - flat
-    rotations, translations, dynamics = (
-        a.double().numpy() for a in (heads.rotations, heads.translations, heads.dynamics)
-    )
+    rotations, translations, dynamics = _fit_blocks(RecordingFitter(person), flat, -marks[:, surface, 2], cuts)
     pupils = [(marks[:, np.flatnonzero(index == iris[0])[0], :2] - person.centre) * [1.0, -1.0]
               for iris in (marks_of.LEFT_IRIS, marks_of.RIGHT_IRIS)]  # fmt: skip
     gaze = gaze_of(person, rotations, translations, np.stack(pupils, 1))
+    gaps = _projected(person, rotations, translations, dynamics) - flat
     return Track(
         rotations=rotations,
         translations=translations,
@@ -313,6 +305,30 @@ def track(person: Person, marks: np.ndarray, index: np.ndarray, cuts: np.ndarray
         gaze_deg=_over_blinks(gaze, dynamics),
         error_px=np.sqrt((gaps**2).sum(-1).mean(1)),
     )
+
+
+def _fit_blocks(fitter: RecordingFitter, marks: np.ndarray, depths: np.ndarray, cuts: np.ndarray) -> list[np.ndarray]:
+    """Rotations, translations and dynamics of all frames, fitted block by block, so that memory stays flat."""
+    blocks = []
+    for start in range(0, len(marks), BLOCK_FRAMES):
+        first, stop = max(0, start - BLOCK_OVERLAP), start + BLOCK_FRAMES
+        part = slice(first, stop + BLOCK_OVERLAP)
+        heads = fitter.fit(marks[part], depths[part], cuts[part])
+        kept = slice(start - first, stop - first)
+        blocks.append([a[kept].double().numpy() for a in (heads.rotations, heads.translations, heads.dynamics)])
+    return [np.concatenate(arrays) for arrays in zip(*blocks, strict=True)]
+
+
+def projected(person: Person, followed: Track) -> np.ndarray:
+    """(T, N, 2) pixels of the picture where the fitted landmarks are seen."""
+    flat = _projected(person, followed.rotations, followed.translations, followed.dynamics)
+    return flat * [1.0, -1.0] + person.centre
+
+
+def _projected(person: Person, rotations: np.ndarray, translations: np.ndarray, dynamics: np.ndarray) -> np.ndarray:
+    points = person.neutral + np.tensordot(dynamics, person.dynamics, 1)
+    seen = points @ rotations.swapaxes(1, 2) + translations[:, None]
+    return person.focal_px * seen[..., :2] / -seen[..., 2:]
 
 
 def gaze_of(person: Person, rotations: np.ndarray, translations: np.ndarray, pupils: np.ndarray) -> np.ndarray:

@@ -17,8 +17,10 @@ import numpy as np
 import soundfile as sf
 import torch
 
+from talkface.motion.articulation import OPENING_PER_UNIT, measure
+from talkface.motion.life import ease
 from talkface.options import EMOTIONS
-from talkface.space import DYNAMICS_AXES, MotionSpace
+from talkface.space import DYNAMICS_AXES, MOUTH_AXES, UPPER_AXES, MotionSpace
 from talkface.speech.encoder import SpeechEncoder
 from talkface.types import SPEECH_RATE_HZ
 from training.motion_data import FPS, MotionClip, save_clips
@@ -29,10 +31,19 @@ from training.motion_teacher import Teacher, stock_of_surroundings
 JOINED = 4
 """Short recordings of one speaker that make one clip; they begin and end with closed lips."""
 
+OPENING_AXES = tuple(OPENING_PER_UNIT)
 OVERLAP_FRAMES = 6
 HELD_OUT_EVERY = 20
 FACEGOOD_FPS, FACEGOOD_HELD_OUT = 30.0, "1114_3_16"
-BLINKS_SEEN, USUAL_BLINK = 0.45, 0.7
+FACEGOOD_LATE_S = 0.04
+"""How much later its movement is than its sound, by the best correlation with the rules' lip opening."""
+
+BLINKS_SEEN, USUAL_BLINK, SHUT_SHARE = 0.4, 0.7, 0.4
+MOUTH_GAIN = 1.6
+"""Both speakers hardly open their mouths (95 % of the time below .16 and .18 inter-ocular distances; VASA-1's .36)."""
+
+CLOSED_OPENING, OPEN_OPENING = 0.01, 0.035
+"""Lip openings that landmarks show of lips that touch, and of lips that surely do not."""
 VARIANTS = 3
 FACEGOOD = {
     "jawOpen": {"mouth_stretch_c": 0.71, "tooth_d_d": 0.27, "mouth_oh_c": 0.05},
@@ -63,11 +74,11 @@ class Moved:
     known: np.ndarray
 
 
-def motion_of(person: Person, followed: Track, blink: float) -> np.ndarray:
+def motion_of(person: Person, followed: Track, blink: float, mouth_gain: float) -> np.ndarray:
     """(T, D) in `MotionSpace`, relative to the recording's middle pose and gaze; `blink` is the activation of a shut
-    eye, which becomes 1."""
+    eye, which becomes 1; `mouth_gain` as in `articulated`."""
     values = np.zeros((len(followed.dynamics), MotionSpace.size), np.float32)
-    values[:, MotionSpace.dynamics] = followed.dynamics
+    values[:, MotionSpace.dynamics] = articulated(followed.dynamics, mouth_gain)
     lids = MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")
     values[:, lids] = np.clip(values[:, lids] / blink, 0, 1)
     pose = pose_of(person, followed)
@@ -79,15 +90,26 @@ def motion_of(person: Person, followed: Track, blink: float) -> np.ndarray:
 
 
 def shut_eye(dynamics: np.ndarray) -> float:
-    """Activation of eyeBlink at which this person's eyes are shut, from dynamics (T, K)."""
-    lids = dynamics[:, [DYNAMICS_AXES.index("eyeBlinkLeft"), DYNAMICS_AXES.index("eyeBlinkRight")]]
-    most = float(np.percentile(lids.min(1), 99.3))
-    return most if most > BLINKS_SEEN else USUAL_BLINK
+    """Activation of eyeBlink at which this person's eyes are shut, from dynamics (T, K): most blinks reach it."""
+    lids = dynamics[:, [DYNAMICS_AXES.index("eyeBlinkLeft"), DYNAMICS_AXES.index("eyeBlinkRight")]].min(1)
+    middle = lids[1:-1]
+    peaks = middle[(middle > BLINKS_SEEN) & (middle >= lids[:-2]) & (middle > lids[2:])]
+    return float(np.quantile(peaks, SHUT_SHARE)) if len(peaks) else USUAL_BLINK
 
 
-def known_axes(*unknown: str) -> np.ndarray:
-    """(D,) bool: every axis but those named and `speaking`, which nobody can see."""
-    return np.array([name not in ("speaking", "tongueOut", *unknown) for name in MotionSpace.names])
+def articulated(dynamics: np.ndarray, mouth_gain: float) -> np.ndarray:
+    """Dynamics (T, K) with the mouth `mouth_gain` times as active, and shut where the landmarks say that lips touch."""
+    opening = measure(dynamics.astype(np.float64))[0]
+    apart = ease((opening - CLOSED_OPENING) / (OPEN_OPENING - CLOSED_OPENING))
+    values = dynamics.copy()
+    for axis in MOUTH_AXES:
+        gain = mouth_gain * apart if axis.startswith(OPENING_AXES) else mouth_gain
+        values[:, DYNAMICS_AXES.index(axis)] *= gain
+    return values.clip(0, 1)
+
+
+KNOWN_OF_GRID = np.array([n in MOUTH_AXES + UPPER_AXES and n != "tongueOut" for n in MotionSpace.names])
+"""Lips, jaw, cheeks and brows. GRID's speaker sits still and reads from a screen: head and eyes are no example."""
 
 
 def read_marks(path: Path) -> np.ndarray:
@@ -111,7 +133,9 @@ class Residual:
                 f"{self.worst_px:.2f}), {self.percent:.2f} % of the inter-ocular distance")  # fmt: skip
 
 
-def follow(recordings: list[np.ndarray], index: np.ndarray, speaker: str) -> tuple[list[np.ndarray], Residual]:
+def follow(
+    recordings: list[np.ndarray], index: np.ndarray, speaker: str, mouth_gain: float
+) -> tuple[list[np.ndarray], Residual]:
     """Motions (T, D) of one person's recordings, marks (T, M, 3) each, and how well they fit."""
     marks = np.concatenate(recordings)
     ends = np.cumsum([len(r) for r in recordings])
@@ -123,7 +147,7 @@ def follow(recordings: list[np.ndarray], index: np.ndarray, speaker: str) -> tup
     rms = float(np.sqrt((whole.error_px**2).mean()))
     residual = Residual(speaker, len(marks), rms, float(np.percentile(whole.error_px, 95)),
                         100 * rms / person.interocular_px)  # fmt: skip
-    return [motion_of(person, part, blink) for part in parts], residual
+    return [motion_of(person, part, blink, mouth_gain) for part in parts], residual
 
 
 def grid_recordings(folder: Path) -> tuple[list[Moved], list[Residual]]:
@@ -134,10 +158,10 @@ def grid_recordings(folder: Path) -> tuple[list[Moved], list[Residual]]:
     found, residuals = [], []
     for speaker in sorted(set(speakers.values())):
         own = [name for name in names if speakers[name] == speaker]
-        motions, residual = follow([read_marks(folder / f"{name}.npz") for name in own], index, speaker)
+        motions, residual = follow([read_marks(folder / f"{name}.npz") for name in own], index, speaker, MOUTH_GAIN)
         residuals.append(residual)
         sounds = [sf.read(folder / f"{name}.ogg", dtype="float32")[0] for name in own]
-        moved = [Moved(*row, known_axes()) for row in zip(
+        moved = [Moved(*row, KNOWN_OF_GRID) for row in zip(
             own, len(own) * [speaker], [speaker != "grid/s1"] * len(own), sounds, motions, strict=True)]  # fmt: skip
         found += joined(moved) if speaker == "grid/s1" else moved
     return found, residuals
@@ -195,12 +219,13 @@ def facegood_motion(path: Path) -> np.ndarray:
     with np.load(path) as data:
         weights, names = data["weights"].astype(np.float64), [str(name) for name in data["names"]]
     count = int(len(weights) / FACEGOOD_FPS * FPS)
-    place = np.arange(count) / FPS * FACEGOOD_FPS
+    place = (np.arange(count) / FPS + FACEGOOD_LATE_S) * FACEGOOD_FPS
     values = np.zeros((count, MotionSpace.size), np.float32)
     for axis, shapes in FACEGOOD.items():
         shares = [sum(share for shape, share in shapes.items() if name.startswith(shape)) for name in names]
         curve = np.clip(weights @ np.array(shares), 0, 1)
         values[:, MotionSpace.index(axis)] = np.interp(place, np.arange(len(curve)), curve)
+    values[:, MotionSpace.dynamics] = articulated(values[:, MotionSpace.dynamics], MOUTH_GAIN)
     values[:, MotionSpace.index("headDistance")] = 1
     return values
 
