@@ -15,13 +15,12 @@ import typer
 
 from talkface import __version__
 from talkface.console import Console, show_json
-from talkface.errors import TalkfaceError, UsageError
+from talkface.errors import INTERRUPTED, TalkfaceError, UsageError
 from talkface.options import RenderOptions, option_default, option_help, parse_emotion, parse_gaze
 
 # Torch's threads wait for one another by spinning, which takes the processor from ffmpeg and from everyone else: on a
 # busy machine a render took nine times as long. They, and numpy's, read these wishes once, when they are loaded.
 POLITE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
-INTERRUPTED = 130
 LIVE_LINK_FPS = 60.0
 REPORT = "This is a bug in talkface: run again with -v and report what it prints."
 
@@ -240,7 +239,7 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code. Raises KeyboardInterrupt when the user interrupts."""
     for name, value in POLITE_THREADS.items():
         os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to stop cleans up as Ctrl-C does
@@ -250,10 +249,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         message = error.format_message().rstrip(".") + "."
         Console().fail(UsageError(message, f"See: {_command_path(error)} --help"))
         code = UsageError.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
         code = INTERRUPTED
     if code == INTERRUPTED:
-        print("interrupted", file=sys.stderr)
+        raise KeyboardInterrupt
     sys.exit(code)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+INTERRUPTED = 130
+"""Exit code when the user interrupts; no error, so it has no class."""
+
 
 class TalkfaceError(Exception):
     """A failure explained to the user.

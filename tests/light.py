@@ -38,7 +38,7 @@ def lighten(setattr_: Callable[[object, str, object], None] = setattr, pause_s: 
 
 
 if __name__ == "__main__":
-    from talkface.cli import main
+    from talkface.__main__ import main
 
     lighten(pause_s=float(os.environ.get("PAUSE_S", "0")))
     main(sys.argv[1:])

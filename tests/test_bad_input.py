@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from talkface import weights
-from talkface.cli import main
+from talkface.__main__ import main
 from talkface.face.model import FaceModel
 from talkface.media import ffmpeg
 from tests.conftest import write_tone

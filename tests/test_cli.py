@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from talkface import __version__
-from talkface.cli import main
+from talkface.__main__ import main
 from talkface.media import ffmpeg
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,6 +176,23 @@ def test_being_interrupted_leaves_nothing_behind(portrait, speech, tmp_path, num
     assert "Traceback" not in stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["tmp"]
     wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in started))
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.03])
+@pytest.mark.parametrize("module", ["talkface.errors", "dataclasses", "numpy.linalg", "torch.types"])
+def test_being_interrupted_while_loading_is_no_different(portrait, tone, tmp_path, module, delay_s):
+    """Python tells on stderr what it has just imported; at that moment, or a little later, comes Ctrl-C."""
+    command = [sys.executable, "-X", "importtime", "-m", "talkface", "render", str(portrait), str(tone)]
+    process = subprocess.Popen([*command, "-o", str(tmp_path / "out.mp4")], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not process.stderr.readline().rstrip().endswith(f" {module}"):
+        assert process.poll() is None, "never imported"
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    said = [line for line in stderr.splitlines() if not line.startswith("import time:")]
+    assert said == ["interrupted"]
+    assert [path.name for path in tmp_path.iterdir()] == [tone.name]
 
 
 def complain(capsys, words: str) -> str:

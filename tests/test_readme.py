@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from talkface.cli import app, main
+from talkface.__main__ import main
+from talkface.cli import app
 from talkface.errors import EnvironmentFailure, InputError, RenderError, UsageError
 from talkface.options import RenderOptions
 from tests.light import lighten
