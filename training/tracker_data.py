@@ -1,7 +1,8 @@
 """Pictures and labels for the tracker: reading, the fixed split, the face frame, the mirror permutation.
 
 `data/faces` is read from TALKFACE_DATA (default ../shared/data). Held out for measuring: every tenth file of
-`generated`, `official` and `congress` (index % 10 == 0), and all of `portraits`.
+`generated`, `official` and `congress` (index % 10 == 0), and all of `portraits`. `reenacted` is what
+`tracker_reenact` made of the training half.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from talkface.face.tracker_crops import frame_of as face_frame
+from training.tracker_learner import RUNS
 
 DATA = Path(os.environ.get("TALKFACE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 SETS = ("generated", "official", "congress", "portraits")
+REENACTED = "reenacted"
 HELD_OUT_EVERY = 10
 LABEL_SCALE = 8
+OPEN_MOUTH_BONUS = 3.0
 EYE_CORNERS = (33, 133, 362, 263)
 IRISES = tuple(range(468, 478))
 LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 78, 191, 80, 81, 82,
@@ -41,19 +45,35 @@ class Sample:
     @property
     def held_out(self) -> bool:
         """Whether it is for measuring only."""
-        return self.set_name == "portraits" or self.index % HELD_OUT_EVERY == 0
+        every_tenth = self.set_name != REENACTED and self.index % HELD_OUT_EVERY == 0
+        return self.set_name == "portraits" or every_tenth
 
 
 def read_sets(names: tuple[str, ...] = SETS) -> list[Sample]:
     """All samples of the named sets, decoded."""
     samples = []
     for name in names:
-        archive = zipfile.ZipFile(DATA / "faces" / f"{name}.zip")
-        marks = np.load(DATA / "faces" / f"{name}_landmarks.npz")["marks"].astype(np.float32) / LABEL_SCALE
+        folder = RUNS if name == REENACTED else DATA / "faces"
+        archive = zipfile.ZipFile(folder / f"{name}.zip")
+        marks = np.load(folder / f"{name}_landmarks.npz")["marks"].astype(np.float32) / LABEL_SCALE
         for index, (entry, points) in enumerate(zip(archive.namelist(), marks, strict=True)):
             picture = cv2.imdecode(np.frombuffer(archive.read(entry), np.uint8), cv2.IMREAD_COLOR)
             samples.append(Sample(picture[:, :, ::-1].copy(), points, name, index))
     return samples
+
+
+def lip_gap(points: np.ndarray) -> np.ndarray:
+    """How far the inner lips are apart in the middle, in inter-ocular distances, (..., 478, 2 or 3) -> (...)."""
+    return np.linalg.norm(points[..., 13, :2] - points[..., 14, :2], axis=-1) / interocular(points)
+
+
+def shares(samples: list[Sample], set_weight: dict[str, float]) -> np.ndarray:
+    """(n,) how often to draw each sample: by its set, and open mouths, which are rare, more often."""
+    gaps = lip_gap(np.array([sample.marks for sample in samples]))
+    weights = np.array([set_weight[sample.set_name] for sample in samples])
+    rare = np.array([sample.set_name != REENACTED for sample in samples])
+    weights = weights * (1 + rare * OPEN_MOUTH_BONUS * np.clip((gaps - 0.15) / 0.15, 0, 1))
+    return weights / weights.sum()
 
 
 def interocular(points: np.ndarray) -> np.ndarray:

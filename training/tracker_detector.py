@@ -1,4 +1,4 @@
-"""Train the face detector on composed scenes. Resumable: `python -m training.tracker_detector --samples 76000`.
+"""Train the face detector on composed scenes. Resumable: `python -m training.tracker_detector`.
 
 A scene is a canvas with some background and none to three pictures laid on it, turned and scaled at random; some
 of them have their face removed, so that neither the edge of a pasted picture nor a suit says "face".
@@ -6,8 +6,7 @@ of them have their face removed, so that neither the edge of a pasted picture no
 
 from __future__ import annotations
 
-import argparse
-import time
+from functools import partial
 
 import cv2
 import numpy as np
@@ -17,9 +16,9 @@ from torch.nn import functional as F
 
 from talkface.face.tracker_nets import DetectorConfig, DetectorNet
 from training import tracker_augment as augment
-from training.tracker_data import Sample, frame_of, mean_shape, read_sets
+from training.tracker_data import Sample, frame_of, mean_shape, read_sets, shares
 from training.tracker_landmarks import SET_WEIGHT, as_input
-from training.tracker_learner import Learner, batches, save, saved
+from training.tracker_learner import arguments, batches, train
 from training.tracker_textures import texture
 
 SIDE = 160
@@ -152,14 +151,13 @@ def produce(queue, samples: list[Sample], frames: list, seed: int) -> None:
     """Worker: batches of scenes (B, SIDE, SIDE, 3) uint8 and targets (B, 7, CELLS, CELLS), for ever."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
-    share = np.array([SET_WEIGHT[s.set_name] for s in samples])
-    share = share / share.sum()
+    share = shares(samples, SET_WEIGHT)
     while True:
         made = [scene(samples, frames, share, rng) for _ in range(BATCH)]
         queue.put((np.array([canvas for canvas, _ in made]), np.array([targets(faces) for _, faces in made])))
 
 
-def loss_of(net: DetectorNet, canvases: np.ndarray, wanted: np.ndarray) -> tuple[Tensor, Tensor]:
+def losses(net: DetectorNet, canvases: np.ndarray, wanted: np.ndarray) -> dict[str, Tensor]:
     """Penalty-reduced focal loss of the heat (CornerNet, Law & Deng 2018, eq. 1) and L1 of the rest at the faces."""
     target = torch.from_numpy(wanted)
     with torch.autocast("cpu", torch.bfloat16):
@@ -173,41 +171,19 @@ def loss_of(net: DetectorNet, canvases: np.ndarray, wanted: np.ndarray) -> tuple
     count = positive.sum().clamp(min=1)
     scale = torch.tensor([0.5, 0.5, 2.0, 1.0, 1.0])[None, :, None, None]
     error = ((answer[:, 1:] - target[:, 2:]).abs() * scale * weight[:, None]).sum() / weight.sum().clamp(min=1)
-    return -(on + off).sum() / count, error
+    return {"heat": -(on + off).sum() / count, "rest": error}
 
 
-def train(args: argparse.Namespace) -> None:
-    """The loop, as for the landmarks; the numbers printed are running training losses."""
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
+def main() -> None:
+    """Train it; the numbers printed are running training losses."""
+    args = arguments(__doc__, samples=76_000).parse_args()
     samples = read_sets(("generated", "official", "congress"))
     mean, _ = mean_shape(samples)
     samples = [s for s in samples if not s.held_out]
-    frames = [frame_of(s.marks, mean) for s in samples]
     net = DetectorNet(DetectorConfig())
     net.smooth[-1].bias.data[0] = -4
-    learner = Learner(net, args.rate, args.samples)
-    if state := saved(args.name):
-        learner.resume(state)
-    fetch = batches(produce, samples, frames, learner.seen + 1)
-    last = time.time()
-    try:
-        while not learner.done:
-            heat_loss, error = loss_of(net, *fetch())
-            learner.step(BATCH, heat=heat_loss, rest=error)
-            if time.time() - last > args.report or learner.done:
-                save(args.name, learner.state())
-                print(f"{time.strftime('%H:%M')} {learner.summary()}", flush=True)
-                last = time.time()
-    finally:
-        save(args.name, learner.state())
+    train("detector", net, args, partial(batches, produce, samples, [frame_of(s.marks, mean) for s in samples]), losses)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=76_000)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report", type=float, default=120)
-    parser.add_argument("--name", default="detector.pt")
-    train(parser.parse_args())
+    main()

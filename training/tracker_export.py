@@ -13,7 +13,7 @@ from training.store import WEIGHTS, store
 from training.tracker_data import mean_shape, read_sets
 from training.tracker_landmarks import CROP_UNITS
 from training.tracker_learner import saved
-from training.tracker_refine import configs
+from training.tracker_refine import PARTS, config_of
 
 NOTES = {
     "about": "Face tracker: a detector for whole pictures, a network that reads 478 landmarks from an upright crop, "
@@ -27,13 +27,11 @@ def export(folder: Path = WEIGHTS) -> Path:
     """Write the moving averages of the networks trained so far, the mean face and the mirror permutation."""
     mean, mirror = mean_shape(read_sets(("generated",)))
     config = {"crop_units": CROP_UNITS, "detector": asdict(DetectorConfig()), "landmarks": asdict(LandmarkConfig())}
-    config |= {name: asdict(part) for name, part in configs(mean).items()}
+    config |= {name: asdict(config_of(name, mean)) for name in PARTS}
     tensors = {"mean_shape": torch.from_numpy(mean), "mirror": torch.from_numpy(mirror)}
-    for name in ("detector", "landmarks"):
-        average = saved(f"{name}.pt")["average"]
+    for name in ("detector", "landmarks", *PARTS):
+        average = saved(name)["average"]
         tensors |= {f"{name}.{key}": value for key, value in average.items()}
-    for name, state in saved("refine.pt").items():
-        tensors |= {f"{name}.{key}": value for key, value in state["average"].items()}
     return store("tracker", config, tensors, keep_float32=("mean_shape",), folder=folder, **NOTES)
 
 

@@ -14,7 +14,7 @@ INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324, 146, 91, 181, 84, 17, 314, 405, 321, 375)
 EYES = (((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)),
         ((362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263)))  # fmt: skip
-CLOSED_GAP = 0.05
+CLOSED_GAP, OPEN_GAP = 0.05, 0.25
 LID_REACH = 0.28
 
 
@@ -25,7 +25,9 @@ class Expression:
         self.upright = upright
         gap = np.abs(upright[list(INNER_LOWER), 1] - upright[list(INNER_UPPER), 1]).max()
         self.shows_teeth = gap > CLOSED_GAP
-        self.opening = float(rng.beta(1.1, 1.5) * 0.9) if rng.random() < 0.75 else 0.0
+        self.opening = float(rng.beta(1.1, 1.5) * 0.9) if gap < OPEN_GAP and rng.random() < 0.75 else 0.0
+        self.roundness = rng.uniform(0.45, 1.0)  # exponent of the lower lip's curve: from a trough to a lens
+        self.sagging = self.opening * rng.uniform(0, 0.4)  # how far the corners come down
         self.width = float(np.exp(rng.normal(-0.3 * self.opening, 0.1))) if rng.random() < 0.6 else 1.0
         self.closing = float(np.clip(rng.uniform(0.2, 1.5), 0, 1)) if rng.random() < 0.5 else 0.0
         lower = upright[list(INNER_LOWER)]
@@ -38,7 +40,7 @@ class Expression:
     def _drop(self, u: np.ndarray, depth: np.ndarray) -> np.ndarray:
         """How far a point `depth` below the lip line moves down: with the lip near it, with the jaw further down."""
         t = (u - self.middle[0]) / self.half
-        lip = np.clip(1 - t**2, 0, None) ** 0.6
+        lip = np.clip(1 - t**2, 0, None) ** self.roundness
         jaw = np.exp(-((u - self.middle[0]) ** 2) / 0.75)
         blend = np.clip(depth / 0.35, 0, 1)
         return self.opening * (lip * (1 - blend) + jaw * blend)
@@ -47,9 +49,18 @@ class Expression:
         near = np.exp(-(((u - self.middle[0]) / 0.55) ** 2) - ((v - self.middle[1]) / 0.4) ** 2)
         return 1 + (self.width - 1) * near
 
+    def _sag(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """How far the corners of the mouth and the cheeks beside them come down."""
+        across, down = (u - self.middle[0]) / self.half, (v - self.middle[1]) / 0.35
+        return self.sagging * np.minimum(across**2, 1) * np.exp(-np.clip(np.abs(across) - 1, 0, None) ** 2 - down**2)
+
     def source(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where output pixels come from, and how deep inside the opened mouth they are (0-1; 0 outside)."""
         u = self.middle[0] + (u - self.middle[0]) / self._widening(u, v)
+        raised = v
+        for _ in range(3):
+            raised = v - self._sag(u, raised)
+        v = raised
         line = np.interp(u, self.line_u, self.line_v)
         wanted = v - line
         room = self._drop(u, np.zeros_like(u))
@@ -92,6 +103,7 @@ class Expression:
         below[[*LOWER_LIP]] = True
         below[list(set(INNER_UPPER))] = False
         out[:, 1] += np.where(below, self._drop(points[:, 0], np.maximum(depth, 0)), 0)
+        out[:, 1] += self._sag(points[:, 0], out[:, 1])
         out[:, 0] = self.middle[0] + (out[:, 0] - self.middle[0]) * self._widening(out[:, 0], out[:, 1])
         return out
 
@@ -137,7 +149,7 @@ def expressive(image: np.ndarray, upright_from_crop: np.ndarray, image_from_upri
     crop = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if expression.opening > 0:
         light = np.clip(crop[depth > 0].mean() / 120, 0.3, 1.3) if (depth > 0).any() else 1.0
-        mask = cv2.GaussianBlur((depth > 0).astype(np.float32), (0, 0), 0.5)[..., None]
+        mask = cv2.GaussianBlur((depth > 0).astype(np.float32), (0, 0), rng.uniform(0.4, 1.3))[..., None]
         across = (u - expression.middle[0]) / expression.half
         inner = interior(depth, across, not expression.shows_teeth, rng)
         crop = (inner * light * mask + crop * (1 - mask)).clip(0, 255).astype(np.uint8)

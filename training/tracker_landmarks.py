@@ -1,13 +1,8 @@
-"""Train the landmark network on aligned crops. Resumable: `python -m training.tracker_landmarks`.
-
-One process augments, one trains (one thread each); the schedule is by samples seen, so that a busy machine only makes
-it slower. Checkpoints and the exponential moving average go to training/runs/landmarks.pt.
-"""
+"""Train the landmark network on aligned crops. Resumable: `python -m training.tracker_landmarks`."""
 
 from __future__ import annotations
 
-import argparse
-import time
+from functools import partial
 
 import cv2
 import numpy as np
@@ -17,16 +12,28 @@ from torch.nn import functional as F
 
 from talkface.face.tracker_nets import LandmarkConfig, LandmarkNet
 from training import tracker_augment as augment
-from training.tracker_data import IRISES, LIDS, LIPS, Sample, frame_of, interocular, mean_shape, read_sets
+from training.tracker_data import (
+    IRISES,
+    LIDS,
+    LIPS,
+    REENACTED,
+    SETS,
+    Sample,
+    frame_of,
+    interocular,
+    mean_shape,
+    read_sets,
+    shares,
+)
 from training.tracker_expressions import expressive
-from training.tracker_learner import Learner, batches, save, saved
+from training.tracker_learner import arguments, batches, train
 from training.tracker_textures import texture
 
 CROP_UNITS = 3.5
 BATCH = 64
 NEGATIVE_SHARE = 0.15
 EXPRESSIVE_SHARE = 0.3
-SET_WEIGHT = {"generated": 1.0, "official": 2.5, "congress": 1.2}
+SET_WEIGHT = {"generated": 1.0, "official": 2.5, "congress": 1.2, REENACTED: 1.2}
 
 
 def point_weights() -> np.ndarray:
@@ -102,8 +109,7 @@ def produce(queue, samples: list[Sample], frames: list, side: int, mirror: np.nd
     """Worker: batches of crops (B, S, S, 3) uint8, points (B, 478, 3) float32 and face flags (B,), for ever."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
-    share = np.array([SET_WEIGHT[s.set_name] for s in samples])
-    share = share / share.sum()
+    share = shares(samples, SET_WEIGHT)
     while True:
         crops, points, faces = [], [], []
         for i in rng.choice(len(samples), BATCH, p=share):
@@ -121,15 +127,15 @@ def as_input(crops: np.ndarray) -> Tensor:
     return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def loss_of(net: LandmarkNet, batch: tuple, weights: Tensor) -> tuple[Tensor, Tensor]:
+def losses(net: LandmarkNet, crops: np.ndarray, points: np.ndarray, faces: np.ndarray) -> dict[str, Tensor]:
     """Weighted L1 over the faces (z counts 0.3) and the face / no face cross entropy."""
-    crops, points, faces = batch
-    target, faces = torch.from_numpy(points), torch.from_numpy(faces)
+    target, flags = torch.from_numpy(points), torch.from_numpy(faces)
+    weights = torch.from_numpy(point_weights()) * torch.tensor([1.0, 1.0, 0.3])
     with torch.autocast("cpu", torch.bfloat16):
         predicted, logits = net(as_input(crops))
-    error = (predicted - target).abs() * weights * torch.tensor([1.0, 1.0, 0.3])
-    point_loss = (error.mean((1, 2)) * faces).sum() / faces.sum()
-    return point_loss, F.binary_cross_entropy_with_logits(logits, faces)
+    error = ((predicted - target).abs() * weights).mean((1, 2))
+    face = F.binary_cross_entropy_with_logits(logits, flags)
+    return {"points": 10 * (error * flags).sum() / flags.sum(), "face": 0.1 * face}
 
 
 @torch.no_grad()
@@ -163,42 +169,22 @@ def new_net(config: LandmarkConfig, mean: np.ndarray) -> LandmarkNet:
     return net
 
 
-def train(args: argparse.Namespace) -> None:
-    """The loop, with a measurement of the moving average and a checkpoint every `report` seconds."""
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    config = LandmarkConfig()
-    samples = read_sets()
+def main() -> None:
+    """Train it, measured on the held-out pictures."""
+    args = arguments(__doc__, samples=320_000).parse_args()
+    config, samples = LandmarkConfig(), read_sets((*SETS, REENACTED))
     mean, mirror = mean_shape(samples)
-    frames = [frame_of(s.marks, mean) for s in samples]
-    kept = [i for i, s in enumerate(samples) if not s.held_out]
-    held = [i for i, s in enumerate(samples) if s.held_out]
-    learner, shadow = Learner(new_net(config, mean), args.rate, args.samples), new_net(config, mean)
-    if state := saved(args.name):
-        learner.resume(state)
-    source = ([samples[i] for i in kept], [frames[i] for i in kept], config.side, mirror, learner.seen + 1)
-    fetch = batches(produce, *source)
-    weights = torch.from_numpy(point_weights())
-    last = time.time()
-    try:
-        while not learner.done:
-            point_loss, face_loss = loss_of(learner.net, fetch(), weights)
-            learner.step(BATCH, points=point_loss * 10, face=face_loss * 0.1)
-            if time.time() - last > args.report or learner.done:
-                save(args.name, learner.state())
-                shadow.load_state_dict(learner.average)
-                table = measure(shadow, [samples[i] for i in held], [frames[i] for i in held], config.side)
-                print(f"{time.strftime('%H:%M')} {learner.summary()} {table}", flush=True)
-                last = time.time()
-    finally:
-        save(args.name, learner.state())
+    kept, held = ([s for s in samples if s.held_out == out] for out in (False, True))
+    frames, held_frames = ([frame_of(s.marks, mean) for s in part] for part in (kept, held))
+    train(
+        "landmarks",
+        new_net(config, mean),
+        args,
+        partial(batches, produce, kept, frames, config.side, mirror),
+        losses,
+        lambda net: measure(net, held, held_frames, config.side),
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=60_000)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report", type=float, default=600)
-    parser.add_argument("--name", default="landmarks.pt")
-    train(parser.parse_args())
+    main()

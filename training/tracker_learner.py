@@ -1,9 +1,16 @@
-"""One network in training: AdamW, warm-up and cosine by samples seen, a moving average, and a state to resume from."""
+"""Training one network: AdamW, warm-up and cosine by samples seen, a moving average, checkpoints to resume from.
+
+One process augments, one trains (one thread each); the schedule is by samples seen, so that a busy machine only makes
+it slower.
+"""
 
 from __future__ import annotations
 
+import argparse
+import copy
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,17 +77,61 @@ class Learner:
         return f"seen {self.seen} " + " ".join(f"{name} {loss:.4f}" for name, loss in self.losses.items())
 
 
+def arguments(description: str, samples: int) -> argparse.ArgumentParser:
+    """What every training of the tracker can be told."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--samples", type=int, default=samples, help="to have seen in the end")
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--report", type=float, default=600, help="seconds between checkpoints")
+    return parser
+
+
+def train(
+    name: str,
+    net: nn.Module,
+    args: argparse.Namespace,
+    fetch_from: Callable[[int], Callable[[], tuple]],
+    losses: Callable[..., dict[str, Tensor]],
+    measure: Callable[[nn.Module], object] | None = None,
+) -> None:
+    """Train `net` until it has seen `args.samples` samples, going on from training/runs/NAME.pt where there is one.
+
+    `fetch_from(seed)` returns what fetches batches, `losses(net, *batch)` what to minimise the sum of. Every
+    `args.report` seconds a checkpoint is written and a line printed, with what `measure` says of the moving average.
+    """
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    learner, shadow = Learner(net, args.rate, args.samples), copy.deepcopy(net)
+    if state := saved(name):
+        learner.resume(state)
+    fetch = fetch_from(learner.seen + 1)
+    last = time.time()
+    try:
+        while not learner.done:
+            batch = fetch()
+            learner.step(len(batch[0]), **losses(net, *batch))
+            if time.time() - last > args.report or learner.done:
+                save(name, learner.state())
+                shadow.load_state_dict(learner.average)
+                table = measure(shadow) if measure else ""
+                print(f"{time.strftime('%H:%M')} {name} {learner.summary()} {table}", flush=True)
+                last = time.time()
+    finally:
+        save(name, learner.state())
+
+
 def save(name: str, state: dict) -> None:
     """Write a checkpoint to training/runs, whole or not at all."""
     RUNS.mkdir(exist_ok=True)
-    path = RUNS / name
+    path = RUNS / f"{name}.pt"
     torch.save(state, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
 
 
 def saved(name: str) -> dict | None:
     """The checkpoint of that name, if there is one."""
-    path = RUNS / name
+    path = RUNS / f"{name}.pt"
     return torch.load(path, weights_only=True) if path.is_file() else None
 
 

@@ -1,13 +1,12 @@
-"""Train the part networks (right eye, mouth) on upright patches. Resumable: `python -m training.tracker_refine`.
+"""Train a part network (right eye or mouth) on upright patches. Resumable: `python -m training.tracker_refine mouth`.
 
 The left eye is the right eye of the mirror image. Patches are placed by the true landmarks with some error, as the
-landmark network would make it; batches of eyes and of mouths take turns.
+landmark network would make it.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
+from functools import partial
 
 import cv2
 import numpy as np
@@ -17,13 +16,27 @@ from torch import Tensor
 from talkface.face.tracker_nets import RefineConfig, RefineNet
 from training import tracker_augment as augment
 from training import tracker_landmarks as whole
-from training.tracker_data import IRISES, LIDS, LIPS, Sample, frame_of, interocular, mean_shape, read_sets
-from training.tracker_learner import Learner, batches, save, saved
+from training.tracker_data import (
+    IRISES,
+    LIDS,
+    LIPS,
+    REENACTED,
+    SETS,
+    Sample,
+    frame_of,
+    interocular,
+    mean_shape,
+    read_sets,
+    shares,
+)
+from training.tracker_learner import arguments, batches, train
 
 BATCH = 64
-EXPRESSIVE_SHARE = 0.5
+EXPRESSIVE_SHARE = 0.4
+REENACTED_WEIGHT = {"eye": 0.0, "mouth": 2.2}
 EYE = dict(side=64, units=1.2, corners=(33, 133), below=0.0, box=(0.46, -0.3, 0.3))
 MOUTH = dict(side=80, units=1.7, corners=(61, 291), below=0.12, box=(0.5, -0.26, 0.42))
+PARTS = {"eye": EYE, "mouth": MOUTH}
 
 
 def part_points(part: dict, mean: np.ndarray) -> tuple[int, ...]:
@@ -33,14 +46,12 @@ def part_points(part: dict, mean: np.ndarray) -> tuple[int, ...]:
     return tuple(np.nonzero((np.abs(offset[:, 0]) < half) & (offset[:, 1] > top) & (offset[:, 1] < bottom))[0].tolist())
 
 
-def configs(mean: np.ndarray) -> dict[str, RefineConfig]:
-    """The two networks' configurations."""
-    made = {}
-    for name, part in (("eye", EYE), ("mouth", MOUTH)):
-        points = part_points(part, mean)
-        core = tuple(p for p in points if p in {*LIDS, *IRISES, *LIPS})
-        made[name] = RefineConfig(part["side"], part["units"], part["corners"], part["below"], points, core)
-    return made
+def config_of(name: str, mean: np.ndarray) -> RefineConfig:
+    """The configuration of a part's network."""
+    part = PARTS[name]
+    points = part_points(part, mean)
+    core = tuple(p for p in points if p in {*LIDS, *IRISES, *LIPS})
+    return RefineConfig(part["side"], part["units"], part["corners"], part["below"], points, core)
 
 
 def place(marks: np.ndarray, roll: float, size: float, part: dict) -> np.ndarray:
@@ -76,17 +87,15 @@ def patch(sample: Sample, frame: tuple, part: dict, points: tuple[int, ...], mir
     return augment.damage(crop, rng), found.astype(np.float32)
 
 
-def produce(queue, samples: list[Sample], frames: list, parts: dict, mirror: np.ndarray, seed: int) -> None:
-    """Worker: a batch of eyes, a batch of mouths, and so on, for ever."""
+def produce(queue, samples: list[Sample], frames: list, name: str, points: tuple, mirror: np.ndarray, seed) -> None:
+    """Worker: batches of patches (B, S, S, 3) uint8 and their landmarks (B, P, 2) float32, for ever."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
-    share = np.array([whole.SET_WEIGHT[s.set_name] for s in samples])
-    share = share / share.sum()
+    share = shares(samples, whole.SET_WEIGHT | {REENACTED: REENACTED_WEIGHT[name]})
     while True:
-        for part, config in parts.values():
-            chosen = rng.choice(len(samples), BATCH, p=share)
-            made = [patch(samples[i], frames[i], part, config.points, mirror, rng) for i in chosen]
-            queue.put((np.array([crop for crop, _ in made]), np.array([points for _, points in made])))
+        chosen = rng.choice(len(samples), BATCH, p=share)
+        made = [patch(samples[i], frames[i], PARTS[name], points, mirror, rng) for i in chosen]
+        queue.put((np.array([crop for crop, _ in made]), np.array([found for _, found in made])))
 
 
 @torch.no_grad()
@@ -119,54 +128,34 @@ def new_net(config: RefineConfig, mean: np.ndarray) -> RefineNet:
     return net
 
 
-def loss_of(net: RefineNet, crops: np.ndarray, points: np.ndarray) -> Tensor:
+def losses(net: RefineNet, crops: np.ndarray, points: np.ndarray) -> dict[str, Tensor]:
     """L1 of the points in half sides; the core counts double."""
     config = net.config
     weights = torch.tensor([2.0 if point in config.core else 1.0 for point in config.points])[:, None]
     with torch.autocast("cpu", torch.bfloat16):
         found = net(whole.as_input(crops))
-    return ((found - torch.from_numpy(points)).abs() * weights).mean()
+    return {"points": 10 * ((found - torch.from_numpy(points)).abs() * weights).mean()}
 
 
-def train(args: argparse.Namespace) -> None:
-    """The loop; the schedule is by samples seen by each network."""
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    samples = read_sets()
+def main() -> None:
+    """Train one of them, measured on the held-out pictures."""
+    parser = arguments(__doc__, samples=330_000)
+    parser.add_argument("part", choices=PARTS)
+    args = parser.parse_args()
+    samples = read_sets((*SETS, REENACTED))
     mean, mirror = mean_shape(samples)
-    frames = [frame_of(s.marks, mean) for s in samples]
-    kept = [i for i, s in enumerate(samples) if not s.held_out]
-    held = [i for i, s in enumerate(samples) if s.held_out]
-    configuration = configs(mean)
-    parts = {"eye": (EYE, configuration["eye"]), "mouth": (MOUTH, configuration["mouth"])}
-    learners = {name: Learner(new_net(config, mean), args.rate, args.samples) for name, (_, config) in parts.items()}
-    if state := saved(args.name):
-        for name, learner in learners.items():
-            learner.resume(state[name])
-    source = ([samples[i] for i in kept], [frames[i] for i in kept], parts, mirror, learners["eye"].seen + 1)
-    fetch = batches(produce, *source)
-    last = time.time()
-    try:
-        while not learners["eye"].done:
-            for learner in learners.values():
-                learner.step(BATCH, points=loss_of(learner.net, *fetch()) * 10)
-            if time.time() - last > args.report or learners["eye"].done:
-                save(args.name, {name: learner.state() for name, learner in learners.items()})
-                for name, learner in learners.items():
-                    shadow = RefineNet(learner.net.config)
-                    shadow.load_state_dict(learner.average)
-                    table = measure(shadow, parts[name][0], [samples[i] for i in held], [frames[i] for i in held])
-                    print(f"{time.strftime('%H:%M')} {name} {learner.summary()} {table}", flush=True)
-                last = time.time()
-    finally:
-        save(args.name, {name: learner.state() for name, learner in learners.items()})
+    kept, held = ([s for s in samples if s.held_out == out] for out in (False, True))
+    frames, held_frames = ([frame_of(s.marks, mean) for s in part] for part in (kept, held))
+    config = config_of(args.part, mean)
+    train(
+        args.part,
+        new_net(config, mean),
+        args,
+        partial(batches, produce, kept, frames, args.part, config.points, mirror),
+        losses,
+        lambda net: measure(net, PARTS[args.part], held, held_frames),
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=64_000)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report", type=float, default=600)
-    parser.add_argument("--name", default="refine.pt")
-    train(parser.parse_args())
+    main()
