@@ -17,6 +17,7 @@ COARSE_PX = 2
 EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
+SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 
@@ -123,9 +124,7 @@ class Mouth(torch.nn.Module):
 
     def _inside(self, texture, hole, target, asked, speaking, rotation, shift) -> torch.Tensor:
         batch, _, height, width = hole.shape
-        depth = F.avg_pool2d(hole, 7, 1, 3)
-        depth = F.avg_pool2d(depth, 7, 1, 3)
-        light = 0.45 + 0.55 * (depth * 1.4).clamp(0, 1)
+        light = self._light(hole)
         colour = self.throat.view(1, 3, 1, 1).expand(batch, 3, height, width)
         for plate in (self.lower_plate, self.upper_plate):
             layer = sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
@@ -140,6 +139,14 @@ class Mouth(torch.nn.Module):
             own = sample_texture(texture, mirrored)
             colour = torch.lerp(colour, own, ((seen + 0.5) / (1 + margin)).clamp(0, 1))
         return colour
+
+    def _light(self, hole: torch.Tensor) -> torch.Tensor:
+        """Light (B, 1, h, w) behind the lips: the upper one throws a shadow downwards, the lower one a fainter rim."""
+        reach = 2 * max(1, round(SHADOW * self.length)) + 1
+        half = reach // 2
+        below_upper = F.avg_pool2d(F.pad(hole, (half, half, reach - 1, 0), mode="replicate"), reach, 1)
+        above_lower = F.avg_pool2d(F.pad(hole, (half, half, 0, reach - 1), mode="replicate"), reach, 1)
+        return (0.52 + 0.48 * (1.7 * below_upper).clamp(0, 1)) * (0.75 + 0.25 * (2 * above_lower).clamp(0, 1))
 
     def _paste(self, frame: torch.Tensor, colour: torch.Tensor, left: torch.Tensor, top: torch.Tensor) -> None:
         height, width = colour.shape[-2:]

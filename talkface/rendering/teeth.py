@@ -13,13 +13,15 @@ from talkface.rendering.raster import interpolate, rasterize, vertex_normals
 from talkface.types import FACE_PARTS, FaceFit
 
 OVERSAMPLE = 2
-SOFTNESS = 0.35  # pixels; the plates are as soft as an enlarged portrait
+SOFTNESS = 0.7  # pixels; the plates are as soft as an enlarged portrait
 TEETH_SHOW = 0.05  # the model's teeth sit high: people show 2-4 mm of the upper incisors when the lips part
-IVORY = np.array([0.93, 0.89, 0.80])
-GUM = np.array([0.68, 0.36, 0.34])
-TONGUE = np.array([0.66, 0.34, 0.33])
+IVORY = np.array([1.08, 1.03, 0.95])
+GUM = np.array([0.78, 0.47, 0.45])
+TONGUE = np.array([0.94, 0.62, 0.60])
 SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
-THROAT = np.array([0.16, 0.055, 0.05])
+THROAT = np.array([0.30, 0.13, 0.12])
+THROAT_CM = 3.0  # how far forward (z of the face model) the throat reaches; the teeth begin at 4.8
+LAMP = np.array([0.0, 0.25, 0.97])
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def make_plates(
 def _plate(fit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[str, ...], edge_v) -> Plate:
     mesh = fit.mesh
     chosen = np.isin(mesh.parts, [FACE_PARTS.index(name) for name in names])
+    chosen &= mesh.neutral[:, 2] > THROAT_CM  # the walls of the throat belong to the darkness behind the plates
     triangles = mesh.triangles[chosen[mesh.triangles].all(1)]
     vertices = mesh.neutral @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
     seen = _project(vertices, canvas)
@@ -163,25 +166,21 @@ def _project(vertices: np.ndarray, canvas: Canvas) -> np.ndarray:
 
 
 def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight, softness: float) -> np.ndarray:
-    """Shade as a dentist's lamp would: soft frontal light, darker between the teeth and towards the back."""
+    """Shade as a dentist's lamp would: soft frontal light, towards the back nearer to the throat's darkness."""
     normals = vertex_normals(vertices, triangles)
     normal = interpolate(normals, triangles, triangle, weights)
     normal = normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-6)
-    lamp = np.array([0.0, 0.25, 0.97])
-    diffuse = np.clip(normal @ lamp, 0, 1)
-    colour = np.zeros((*triangle.shape, 3), np.float32)
-    part = mesh.parts[triangles[np.maximum(triangle, 0), 0]]
-    for name, base in (("teeth", light.teeth), ("gums", light.gums), ("tongue", light.tongue)):
-        mine = np.isin(part, [k for k, full in enumerate(FACE_PARTS) if full.startswith(name)])
-        colour[mine] = base
+    diffuse = np.clip(normal @ LAMP, 0, 1)
     back = interpolate(mesh.neutral[:, 2:], triangles, triangle, weights)[..., 0]
-    teeth_z = mesh.neutral[np.isin(mesh.parts, [6, 7]), 2]
-    recess = smoothstep((back - np.percentile(teeth_z, 20)) / (teeth_z.max() - np.percentile(teeth_z, 20)))
-    recess = np.where(np.isin(part, [FACE_PARTS.index("tongue")]), np.maximum(recess, 0.62), recess)
-    shade = (0.5 + 0.52 * diffuse**1.2) * (0.42 + 0.58 * recess)
-    rgb = colour * shade[..., None]
+    part = mesh.parts[triangles[np.maximum(triangle, 0), 0]]
+    rgb = np.zeros((*triangle.shape, 3), np.float32)
+    for name, base, dullest in (("teeth", light.teeth, 0.72), ("gums", light.gums, 0.6), ("tongue", light.tongue, 0.4)):
+        kinds = [k for k, full in enumerate(FACE_PARTS) if full.startswith(name)]
+        mine, depths = np.isin(part, kinds), mesh.neutral[np.isin(mesh.parts, kinds), 2]
+        recess = smoothstep((back[mine] - np.percentile(depths, 10)) / (0.8 * np.ptp(depths)))
+        shade = (dullest + (1 - dullest) * diffuse[mine]) * (0.35 + 0.65 * recess)
+        rgb[mine] = light.throat + (base - light.throat) * shade[:, None]
     solid = (triangle >= 0).astype(np.float32)
+    soft = blur(np.moveaxis(rgb * solid[..., None], -1, 0), softness) / np.maximum(blur(solid, softness), 1e-3)
     alpha = np.clip(blur(solid, 0.8) * 2 - 0.6, 0, 1) * solid
-    rgb = np.where(solid[..., None] > 0, rgb, light.throat)
-    soft = blur(np.moveaxis(rgb, -1, 0), softness)
     return np.concatenate([soft, blur(alpha, 0.85 * softness)[None]]).astype(np.float32)
