@@ -52,7 +52,7 @@ class Expression:
     def _sag(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """How far the corners of the mouth and the cheeks beside them come down."""
         across, down = (u - self.middle[0]) / self.half, (v - self.middle[1]) / 0.35
-        return self.sagging * np.minimum(across**2, 1) * np.exp(-np.clip(np.abs(across) - 1, 0, None) ** 2 - down**2)
+        return self.sagging * np.minimum(across**2, 1) * np.exp(-(np.clip(np.abs(across) - 1, 0, None) ** 2) - down**2)
 
     def source(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where output pixels come from, and how deep inside the opened mouth they are (0-1; 0 outside)."""

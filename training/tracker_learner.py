@@ -32,7 +32,7 @@ class Learner:
         self.net = net.to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
         self.average = {key: value.detach().clone() for key, value in net.state_dict().items()}
-        self.rate, self.samples, self.seen, self.steps = rate, samples, 0, 0
+        self.rate, self.samples, self.seen = rate, samples, 0
         self.losses: dict[str, float] = {}
 
     @property
@@ -52,7 +52,6 @@ class Learner:
         nn.utils.clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)
         self.optimiser.step()
         self.seen += count
-        self.steps += 1
         keep = min(KEEP, self.seen / (self.seen + 10 * count))
         with torch.no_grad():
             for key, value in self.net.state_dict().items():

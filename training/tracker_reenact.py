@@ -64,22 +64,23 @@ def random_mouth(rng: np.random.Generator) -> dict[str, float]:
 
 
 def moved_marks(fit: FaceFit, model: FaceModel, crop: Crop, change: np.ndarray) -> np.ndarray:
-    """Landmarks (478, 3) in pixels of the drawn square after a change (K,) of the dynamics."""
-    scale = SIZE_PX / crop.size
+    """Landmarks (478, 3) in pixels of the drawn square after a change (K,) of the dynamics.
+
+    Each moves as the renderer moves the picture: from where it is seen, at the model's depth, by the model's movement.
+    """
+    scale, start = SIZE_PX / crop.size, np.array([crop.x0, crop.y0])
     marks = fit.landmarks.astype(np.float64) * scale
-    marks[:, :2] += (-np.array([crop.x0, crop.y0]) * scale) - 0.5
-    centre = (np.array([fit.camera.centre_x - crop.x0, fit.camera.centre_y - crop.y0])) * scale - 0.5
+    marks[:, :2] -= start * scale + 0.5
+    centre = (np.array([fit.camera.centre_x, fit.camera.centre_y]) - start) * scale - 0.5
     focal_px = fit.camera.focal_px * scale
-    basis = model.landmark_basis()[2] @ fit.rotation.T
-    mean, identity, dynamics = model.landmark_basis()
+    mean, _, dynamics = model.landmark_basis()  # identity changes the depth by millimetres only
+    head = mean + np.tensordot(fit.dynamics, dynamics, 1)
+    depth = -(head @ fit.rotation.T + fit.translation)[:, 2:]
     surface = marks[:SURFACE_COUNT]
-    own = np.tensordot(fit.dynamics, dynamics, 1)
-    depth = -((mean + own) @ fit.rotation.T + fit.translation)[:, 2:]  # identity moves depth by millimetres only
     place = np.concatenate([(surface[:, :2] - centre) * [1, -1] * depth / focal_px, -depth], 1)
-    place = place + np.tensordot(change, basis, 1)
-    shift_px = (place[:, 2] + depth[:, 0]) * focal_px / depth[:, 0]
-    surface[:, :2] = centre + place[:, :2] * [1, -1] * focal_px / -place[:, 2:]
-    surface[:, 2] -= shift_px
+    moved = place + np.tensordot(change, dynamics, 1) @ fit.rotation.T
+    surface[:, :2] = centre + moved[:, :2] * [1, -1] * focal_px / -moved[:, 2:]
+    surface[:, 2] -= (moved - place)[:, 2] * focal_px / depth[:, 0]
     return marks
 
 
