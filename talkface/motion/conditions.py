@@ -10,8 +10,18 @@ from __future__ import annotations
 import numpy as np
 
 from talkface.motion.articulation import silence_of
-from talkface.motion.perform import STEADY_EYES
-from talkface.space import MotionSpace
+from talkface.motion.emotion import emotion_offset
+from talkface.motion.life import ease
+from talkface.motion.perform import (
+    EMOTION_ONSET_S,
+    LARGEST_AMPLITUDE,
+    LARGEST_GAZE_DEG,
+    LARGEST_TURN_DEG,
+    STEADY_EYES,
+    main_gaze,
+    soft_limit,
+)
+from talkface.space import DYNAMICS_AXES, MOUTH_AXES, MotionSpace
 from talkface.types import ControlTracks, SpeechFeatures
 
 AXES = tuple(name for name in MotionSpace.names if name != "speaking")
@@ -20,6 +30,11 @@ AXES = tuple(name for name in MotionSpace.names if name != "speaking")
 COLUMNS = MotionSpace.columns(*AXES)
 _TURN = MotionSpace.columns("headYaw", "headPitch")
 _DISTANCE = MotionSpace.index("headDistance")
+_ANGLES = MotionSpace.columns("headYaw", "headPitch", "headRoll")
+_LIDS = [DYNAMICS_AXES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+_MOUTH = [DYNAMICS_AXES.index(name) for name in MOUTH_AXES]
+_EXPRESSION = [i for i in range(len(DYNAMICS_AXES)) if i not in (*_LIDS, *_MOUTH)]
+SETTLE_S = 0.2
 
 AUDIO_EXTRAS = 5
 GAZE_UNIT_DEG = 20.0
@@ -58,6 +73,30 @@ def control_rows(tracks: ControlTracks) -> dict[str, np.ndarray]:
     }
 
 
+def tracks_at(tracks: ControlTracks, times_s: np.ndarray, rate_hz: float) -> ControlTracks:
+    """The controls read at other times (T,), the ends held."""
+    own_s = np.arange(len(tracks)) / tracks.rate_hz
+
+    def read(curve: np.ndarray | None) -> np.ndarray | None:
+        if curve is None:
+            return None
+        columns = [np.interp(times_s, own_s, column) for column in curve.reshape(len(curve), -1).T]
+        return np.stack(columns, 1).astype(np.float32).reshape(len(times_s), *curve.shape[1:])
+
+    curves = (tracks.gaze_deg, tracks.head_distance, tracks.emotion, tracks.amplitude, tracks.head_deg)
+    return ControlTracks(*(read(curve) for curve in curves), rate_hz)
+
+
+def stretch(rows: np.ndarray, first: int, count: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Rows (count, C) from `first` on, which may lie outside `rows` (N, C): there, `before` and `after` (C,)."""
+    inside = rows[max(0, first) : max(0, first + count)]
+    lead = min(count, max(0, -first))
+    out = np.tile(after, (count, 1)).astype(np.float32)
+    out[:lead] = before
+    out[lead : lead + len(inside)] = inside
+    return out
+
+
 def to_departure(relative: np.ndarray) -> np.ndarray:
     """(T, len(AXES)) float32 departure from motion (T, D) whose gaze and distance are relative to the asked ones."""
     values = np.array(relative, np.float32)
@@ -66,12 +105,30 @@ def to_departure(relative: np.ndarray) -> np.ndarray:
     return values[:, COLUMNS]
 
 
-def from_departure(departure: np.ndarray) -> np.ndarray:
-    """The inverse of `to_departure`: (T, D) motion relative to the asked gaze and distance, `speaking` 0."""
-    values = np.zeros((len(departure), MotionSpace.size), np.float32)
-    values[:, COLUMNS] = departure
-    values[:, _DISTANCE] += 1
-    values[:, MotionSpace.gaze] -= STEADY_EYES * values[:, _TURN]
+def from_departure(departure: np.ndarray, tracks: ControlTracks, times_s: np.ndarray, *, silent: bool) -> np.ndarray:
+    """The motion (T, D) of departures (T, len(AXES)) under the controls (T rows), `speaking` 0.
+
+    Amplitude scales head, gaze around the asked one, and what the upper face adds to the asked emotion; 0 stops the
+    blinks too. The first frame's head and eyes are the portrait's. The lips of a silent recording do nothing but what
+    the emotion asks.
+    """
+    made = np.zeros((len(departure), MotionSpace.size))
+    made[:, COLUMNS] = departure
+    amplitude = np.clip(tracks.amplitude, 0.0, LARGEST_AMPLITUDE)[:, None].astype(np.float64)
+    moved = amplitude * ease(times_s / SETTLE_S)[:, None]
+    values = np.zeros_like(made)
+    values[:, MotionSpace.pose] = moved * made[:, MotionSpace.pose]
+    turn = soft_limit(values[:, _ANGLES], LARGEST_TURN_DEG) if tracks.head_deg is None else tracks.head_deg
+    values[:, _ANGLES] = turn
+    values[:, _DISTANCE] = tracks.head_distance * (1 + values[:, _DISTANCE])
+    gaze = main_gaze(tracks.gaze_deg, times_s) + moved * made[:, MotionSpace.gaze] - STEADY_EYES * turn[:, :2]
+    values[:, MotionSpace.gaze] = soft_limit(gaze, LARGEST_GAZE_DEG)
+    emotion = ease(times_s / EMOTION_ONSET_S)[:, None] * emotion_offset(tracks.emotion)
+    share = np.ones_like(emotion)
+    share[:, _EXPRESSION] = moved
+    share[:, _LIDS] = np.minimum(1.0, 10 * moved)
+    share[:, _MOUTH] = not silent
+    values[:, MotionSpace.dynamics] = np.clip(emotion + share * (made[:, MotionSpace.dynamics] - emotion), 0.0, 1.0)
     return values
 
 

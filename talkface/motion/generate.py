@@ -1,0 +1,184 @@
+"""The learned performance: voice and controls -> motion, by the diffusion model. The counterpart of `perform`.
+
+1. The voice becomes rows of what is heard, the controls rows of what is asked (`conditions`).
+2. Window after window, DDIM turns noise from the seed into departures from rest (`windows`, `sampler`, `denoiser`).
+3. Departures become motion: amplitude scales head and expression, asked gaze and distance are put back exactly.
+
+Everything is made at 25 frames/s and then read at the wanted rate, so that the same seed gives the same performance at
+every frame rate; the noise comes from a CPU generator, so that it does on every device.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from talkface import weights
+from talkface.errors import EnvironmentFailure
+from talkface.motion import conditions
+from talkface.motion.articulation import sample, speaking_curve
+from talkface.motion.denoiser import (
+    AUDIO_AFTER,
+    AUDIO_BEFORE,
+    AUDIO_ROWS_PER_FRAME,
+    CONDITIONS,
+    MOTION_RATE_HZ,
+    Context,
+    Denoiser,
+    DenoiserConfig,
+)
+from talkface.motion.sampler import ddim, guided
+from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
+from talkface.motion.windows import roll_out
+from talkface.space import MotionSpace
+from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
+
+WEIGHTS_NAME = "motion_denoiser"
+DEFAULT_STEPS = 10
+GUIDANCE = {"audio": 0.5, "gaze": 1.0}
+"""lambda_A and lambda_g of VASA-1 (sec. 3.2)."""
+
+OVERLAP = 6
+IMITATED = "teacher"
+
+
+class Inputs:
+    """The voice and the controls of a whole speech, cut for each window: voice beyond its ends is silence."""
+
+    def __init__(self, features: SpeechFeatures, tracks: ControlTracks, config: DenoiserConfig) -> None:
+        if features.phone_names != config.phone_names:
+            raise EnvironmentFailure(
+                f"The weights {WEIGHTS_NAME!r} were trained with another speech encoder "
+                f"({len(config.phone_names)} phones, not {len(features.phone_names)}, or others).",
+                weights.REINSTALL,
+            )
+        self.context, self.tokens = config.context, config.context + config.window
+        self.audio = conditions.audio_rows(features)
+        self.silence = conditions.silent_row(config.phone_names)
+        self.controls = conditions.control_rows(tracks)
+
+    def heard(self, start: int) -> np.ndarray:
+        """Audio rows of the window that starts at frame `start`, and of the frames before it."""
+        first = (start - self.context) * AUDIO_ROWS_PER_FRAME - AUDIO_BEFORE
+        count = self.tokens * AUDIO_ROWS_PER_FRAME + AUDIO_BEFORE + AUDIO_AFTER
+        return conditions.stretch(self.audio, first, count, self.silence, self.silence)
+
+    def asked(self, start: int) -> dict[str, np.ndarray]:
+        """Control rows of the same window, the ends held."""
+        first, count = start - self.context, self.tokens
+        return {name: conditions.stretch(c, first, count, c[0], c[-1]) for name, c in self.controls.items()}
+
+
+class MotionModel:
+    """Voice and controls in, `MotionSequence` out."""
+
+    def __init__(self, net: Denoiser, device: str | torch.device = "cpu") -> None:
+        self.device = torch.device(device)
+        self.net = net.to(self.device).eval()
+        self.kept = alphas_cumprod().to(self.device)
+        self.mean, self.spread = (part.cpu().numpy() for part in (net.axis_mean, net.axis_spread))
+
+    @classmethod
+    def load(cls, device: str | torch.device = "cpu") -> MotionModel:
+        """The model with the package's weights; EnvironmentFailure when they are missing, altered or of other axes."""
+        record, tensors = weights.load(WEIGHTS_NAME)
+        config = DenoiserConfig.from_record(record)
+        if config.axes != conditions.AXES:
+            raise EnvironmentFailure(
+                f"The weights {WEIGHTS_NAME!r} make other motion axes than this version of talkface has.",
+                weights.REINSTALL,
+            )
+        return cls(weights.restore(Denoiser(config), tensors, WEIGHTS_NAME), device)
+
+    @torch.inference_mode()
+    def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> np.ndarray:
+        """Departures (T, M) at 25 frames/s, for controls of T rows at that rate, before amplitude."""
+        config, generator = self.net.config, torch.Generator().manual_seed(seed)
+        inputs = Inputs(features, tracks, config)
+        spacing = (config.context, config.window, OVERLAP)
+
+        def window(start: int, previous: np.ndarray) -> np.ndarray:
+            noise = torch.randn(1, config.window, len(config.axes), generator=generator).to(self.device)
+            return self._window(noise, inputs.heard(start), inputs.asked(start), previous, steps)
+
+        made = roll_out(len(tracks), -self.mean / self.spread, *spacing, window)
+        return made * self.spread + self.mean
+
+    def _window(
+        self, noise: torch.Tensor, audio: np.ndarray, controls: dict[str, np.ndarray], previous: np.ndarray, steps: int
+    ) -> np.ndarray:
+        """One window (W, M) in units of the spread."""
+        names, passes = list(GUIDANCE), len(GUIDANCE) + 1
+        keep = torch.ones(passes, len(CONDITIONS), device=self.device)
+        for row, name in enumerate(names, 1):
+            keep[row, CONDITIONS.index(name)] = 0
+
+        def batch(rows: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(rows).to(self.device).expand(passes, -1, -1)
+
+        source = torch.full((passes,), self.net.config.sources.index(IMITATED), device=self.device)
+        asked = {name: batch(rows) for name, rows in controls.items()}
+        context = self.net.embed(batch(audio), asked, batch(previous), source, keep)
+        denoise = guided(self._guess(context), list(GUIDANCE.values()))
+        return ddim(denoise, noise, self.kept, steps)[0].cpu().numpy()
+
+    def _guess(self, context: Context):
+        def guess(x: torch.Tensor, step: int) -> torch.Tensor:
+            share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)
+            return self.net.guess(x, share, context)
+
+        return guess
+
+    def perform(
+        self, features: SpeechFeatures, tracks: ControlTracks, fps: float, frames: int, seed: int, steps: int
+    ) -> MotionSequence:
+        """The performance of `frames` frames at `fps`, for controls of as many rows."""
+        times_s = np.arange(frames) / fps
+        grid_s = np.arange(int(np.ceil(times_s[-1] * MOTION_RATE_HZ)) + 2) / MOTION_RATE_HZ
+        asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
+        departure = read_smoothly(self.departures(features, asked, seed, steps), times_s * MOTION_RATE_HZ)
+        values = conditions.from_departure(departure, tracks, times_s, silent=features.is_silent)
+        if not features.is_silent:
+            values[:, MotionSpace.speaking] = sample(speaking_curve(features), times_s)
+        return MotionSequence(values.astype(np.float32), fps)
+
+
+def generate(
+    features: SpeechFeatures,
+    controls: Controls | ControlTracks,
+    fps: float,
+    frames: int,
+    seed: int,
+    steps: int = DEFAULT_STEPS,
+    device: str | torch.device = "cpu",
+) -> MotionSequence:
+    """Make the whole performance, relative to the portrait: all zeros (distance 1) is the portrait itself.
+
+    Args:
+        features: the voice.
+        controls: what the user steers, over time (T rows at `fps`) or throughout.
+        fps: frames per second of the result.
+        frames: T, how many.
+        seed: chooses among equally natural performances.
+        steps: sampling steps, 1-1000; more is slower and finer.
+        device: where to compute.
+
+    Returns:
+        (T, D) motion; frame t belongs to second t / fps.
+
+    Raises:
+        EnvironmentFailure: weights missing, altered, or of another speech encoder.
+    """
+    tracks = controls if isinstance(controls, ControlTracks) else ControlTracks.constant(controls, frames, fps)
+    return MotionModel.load(device).perform(features, tracks, fps, frames, seed, steps)
+
+
+def read_smoothly(curve: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Value (T, M) of a curve (N, M) at fractional rows (T,), by Catmull and Rom's cubic; whole rows are unchanged."""
+    row = np.minimum(np.floor(places + 1e-6).astype(int), len(curve) - 1)
+    part = np.maximum(places - row, 0.0)[:, None]
+    before, here, after, later = (curve[np.clip(row + i, 0, len(curve) - 1)] for i in (-1, 0, 1, 2))
+    slope, slope_after = (after - before) / 2, (later - here) / 2
+    bend = 3 * (after - here) - 2 * slope - slope_after
+    twist = 2 * (here - after) + slope + slope_after
+    return here + part * (slope + part * (bend + part * twist))
