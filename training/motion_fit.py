@@ -325,6 +325,12 @@ def projected(person: Person, followed: Track) -> np.ndarray:
     return flat * [1.0, -1.0] + person.centre
 
 
+def gap_px(points: np.ndarray, index: np.ndarray, first: int, second: int) -> np.ndarray:
+    """Distance (T,) in the picture of two landmarks of points (T, M, 2+) with landmark numbers `index` (M,)."""
+    a, b = (points[:, np.flatnonzero(index == k)[0], :2] for k in (first, second))
+    return np.linalg.norm(a - b, axis=1)
+
+
 def _projected(person: Person, rotations: np.ndarray, translations: np.ndarray, dynamics: np.ndarray) -> np.ndarray:
     points = person.neutral + np.tensordot(dynamics, person.dynamics, 1)
     seen = points @ rotations.swapaxes(1, 2) + translations[:, None]

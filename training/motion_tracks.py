@@ -42,7 +42,7 @@ BLINKS_SEEN, USUAL_BLINK, SHUT_SHARE = 0.4, 0.7, 0.4
 MOUTH_GAIN = 1.6
 """Both speakers hardly open their mouths (95 % of the time below .16 and .18 inter-ocular distances; VASA-1's .36)."""
 
-CLOSED_OPENING, OPEN_OPENING = 0.01, 0.035
+CLOSED_OPENING, OPEN_OPENING = 0.014, 0.04
 """Lip openings that landmarks show of lips that touch, and of lips that surely do not."""
 VARIANTS = 3
 FACEGOOD = {

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from talkface import landmarks as marks_of
-from training.motion_fit import Person, Track, calm_face, meet, pose_of, projected, track
+from training.motion_fit import Person, Track, calm_face, gap_px, meet, pose_of, projected, track
 from training.motion_tracks import read_marks
 
 PANEL_PX, COLUMNS, PLOT_PX = 300, 5, 110
@@ -66,7 +66,7 @@ def sheet(marks: np.ndarray, index: np.ndarray, person: Person, followed: Track,
     out = Image.new("RGB", (COLUMNS * PANEL_PX, rows * PANEL_PX + 3 * PLOT_PX))
     for k, t in enumerate(np.linspace(0, len(marks) - 1, panels).round().astype(int)):
         out.paste(panel(marks[t], seen[t], index, (left, top, size)), (k % COLUMNS * PANEL_PX, k // COLUMNS * PANEL_PX))
-    lips, lids = ([gap(marks, index, *pair), gap(seen, person.index, *pair)] for pair in ((13, 14), (159, 145)))
+    lips, lids = ([gap_px(marks, index, *pair), gap_px(seen, person.index, *pair)] for pair in ((13, 14), (159, 145)))
     turns = pose_of(person, followed)[:, :3].T
     plots = (
         plot(list(zip(lips, ("white", "#ff4040"), strict=True)), out.width, "lips, px"),
@@ -76,12 +76,6 @@ def sheet(marks: np.ndarray, index: np.ndarray, person: Person, followed: Track,
     for k, image in enumerate(plots):
         out.paste(image, (0, rows * PANEL_PX + k * PLOT_PX))
     return out
-
-
-def gap(points: np.ndarray, index: np.ndarray, first: int, second: int) -> np.ndarray:
-    """Distance (T,) in the picture of two landmarks of points (T, M, 2+) with landmark numbers `index` (M,)."""
-    a, b = (points[:, np.flatnonzero(index == k)[0], :2] for k in (first, second))
-    return np.linalg.norm(a - b, axis=1)
 
 
 def main() -> None:
