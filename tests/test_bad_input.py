@@ -236,6 +236,52 @@ def test_gaze_out_of_range(attempt, portrait, tone):
     attempt(USAGE, "gaze's yaw must be between", portrait, tone, "--gaze", "-80,0")
 
 
+def test_controls_file(light, attempt, portrait, tone, tmp_path):
+    """What can be wrong inside it is in test_motion_controls."""
+    attempt(INPUT, "controls file nothing.json does not exist", portrait, tone, "--controls", "nothing.json")
+    attempt(INPUT, "is a folder", portrait, tone, "--controls", tmp_path)
+    keys = tmp_path / "keys.json"
+    for text, words in (
+        ("", "is empty"),
+        ("{", "is not JSON"),
+        ('{"keyframes": [{"time": 0, "gase": [0, 0]}]}', "keyframe 1 has an unknown key 'gase'"),
+        ('{"keyframes": [{"time": -1}]}', "time must be 0 or more"),
+        ('{"keyframes": [{"time": 2}, {"time": 1}]}', "does not come after 2 s"),
+        ('{"keyframes": [{"time": 0, "gaze": [90, 0]}]}', "gaze_yaw must be between"),
+    ):
+        keys.write_text(text)
+        attempt(INPUT, words, portrait, tone, "--controls", keys)
+    keys.write_text('{"keyframes": [{"time": 0, "head_distance": 1.2}]}')
+    attempt(USAGE, "inside the whole picture", portrait, tone, "--controls", keys, "--full")
+    attempt(USAGE, "does not end in .mp4", portrait, tone, "--controls", keys, "--force", to=keys)
+
+
+def test_controls_beyond_the_speech_warn(light, capsys, portrait, tone, tmp_path, output):
+    (tmp_path / "keys.csv").write_text("time,amplitude\n0,1\n5,0\n")
+    assert "speech ends at 1.00 s" in renders(capsys, portrait, tone, "-o", output, "--controls", tmp_path / "keys.csv")
+
+
+def test_motion_file(light, attempt, portrait, tone, tmp_path):
+    """What can be wrong inside it is in test_media_motion_file."""
+    attempt(INPUT, "motion file nothing.npz does not exist", portrait, tone, "--motion", "nothing.npz")
+    attempt(INPUT, "is not a motion", portrait, tone, "--motion", portrait)
+    np.savez(tmp_path / "m.npz", format="talkface motion", version=9)
+    attempt(INPUT, "has format version 9", portrait, tone, "--motion", tmp_path / "m.npz")
+    (tmp_path / "m.csv").write_text("time_s,jawOpen\n0,0\n0.04,nan\n")
+    attempt(INPUT, "not a number", portrait, tone, "--motion", tmp_path / "m.csv")
+    attempt(USAGE, "gaze, seed cannot change it", portrait, tone, "--motion", "m.npz", "--gaze", "5,0", "--seed", 1)
+    attempt(USAGE, "number of steps must be between 1 and 50", portrait, tone, "--steps", 0)
+
+
+def test_motion_of_another_rate_and_length_warns(light, capsys, portrait, tone, tmp_path, output):
+    (tmp_path / "m.csv").write_text("time_s,jawOpen\n0,0\n0.02,1\n0.04,0\n")
+    assert run("render", portrait, tone, "-o", output, "--size", 128, "--motion", tmp_path / "m.csv") == OK
+    said = capsys.readouterr().err
+    assert "has 50 frames per second and is resampled to 25" in said
+    assert "lasts 0.06 s and the speech 1.00 s" in said
+    assert ffmpeg.count_frames(output) == 25
+
+
 def test_cuda_without_cuda(attempt, portrait, tone, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     attempt(ENVIRONMENT, "no CUDA device", portrait, tone, "--device", "cuda")

@@ -90,5 +90,18 @@ def test_the_pipeline_waits_with_torch():
     assert not loaded_by("import talkface.pipeline, talkface.inspection, talkface.doctor") & {"torch", "scipy"}
 
 
+def test_a_wrong_controls_file_is_refused_before_torch_is_loaded(tmp_path):
+    (tmp_path / "k.json").write_text("{")
+    lines = (
+        "import contextlib, talkface",
+        f"options = talkface.RenderOptions(controls={str(tmp_path / 'k.json')!r})",
+        "with contextlib.suppress(talkface.TalkfaceError):",
+        f"    talkface.render('p.png', 's.wav', {str(tmp_path / 'out.mp4')!r}, options)",
+        "    print('torch')",
+    )
+    (tmp_path / "wrong.py").write_text("\n".join(lines))
+    assert not loaded_by(f"import runpy; runpy.run_path({str(tmp_path / 'wrong.py')!r})") & {"torch", "scipy"}
+
+
 def test_the_story_of_the_pipeline_stays_short():
     assert len((PACKAGE / "pipeline.py").read_text().splitlines()) < 150

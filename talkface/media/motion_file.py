@@ -118,7 +118,7 @@ def fitting_notes(motion: MotionSequence, fps: float, duration_s: float) -> tupl
 
 def _read_npz(path: Path, name: str) -> MotionSequence:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             found = {key: stored[key] for key in stored.files}
     except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{name} is damaged ({error}).", HINT) from None
