@@ -1,0 +1,163 @@
+"""From controls and voice to tensors and back: round trips, exact gaze and distance, the portrait at rest."""
+
+import numpy as np
+import pytest
+
+from talkface.motion import conditions
+from talkface.motion.conditions import AXES, COLUMNS, from_departure, mirrored, to_departure
+from talkface.motion.perform import GAZE_GAIN, STEADY_EYES
+from talkface.options import EMOTIONS
+from talkface.space import DYNAMICS_AXES, MotionSpace
+from talkface.types import Controls, ControlTracks, SpeechFeatures
+
+FPS, FRAMES = 25.0, 40
+TIMES_S = np.arange(FRAMES) / FPS
+ANGLES = MotionSpace.columns("headYaw", "headPitch", "headRoll")
+
+
+def tracks(**controls) -> ControlTracks:
+    return ControlTracks.constant(Controls(**controls), FRAMES, FPS)
+
+
+def small_departure(seed: int = 0) -> np.ndarray:
+    """Head within the free range, dynamics within 0-1."""
+    values = np.random.default_rng(seed).uniform(0.05, 0.9, (FRAMES, len(AXES))).astype(np.float32)
+    values[:, AXES.index("headDistance")] = 0.01
+    return values
+
+
+def motion(departure: np.ndarray, silent: bool = False, **controls) -> np.ndarray:
+    return from_departure(departure, tracks(**controls), TIMES_S, silent=silent)
+
+
+def test_motion_and_departure_are_inverse():
+    departure = small_departure()
+    there = motion(departure)
+    there[:, MotionSpace.index("headDistance")] /= 1.0
+    np.testing.assert_allclose(to_departure(there)[10:], departure[10:], atol=1e-5)
+
+
+@pytest.mark.parametrize("distance", [0.7, 1.0, 1.5])
+def test_the_asked_distance_is_exact(distance):
+    values = motion(np.zeros((FRAMES, len(AXES)), np.float32), head_distance=distance)
+    np.testing.assert_allclose(values[:, MotionSpace.index("headDistance")], distance, rtol=1e-6)
+
+
+def test_the_asked_gaze_is_held_while_the_head_turns():
+    departure = np.zeros((FRAMES, len(AXES)), np.float32)
+    departure[:, AXES.index("headYaw")] = np.linspace(-5, 5, FRAMES)
+    values = motion(departure, gaze_yaw_deg=8.0, gaze_pitch_deg=-4.0)
+    held = values[:, MotionSpace.gaze] + STEADY_EYES * values[:, ANGLES[:2]]
+    np.testing.assert_allclose(held[10:], np.tile(GAZE_GAIN * [8.0, -4.0], (FRAMES - 10, 1)), atol=1e-5)
+
+
+def test_the_first_frame_is_the_portrait():
+    first = motion(small_departure())[0]
+    still = [*ANGLES, *MotionSpace.columns("headX", "headY", "eyeBlinkLeft", "browInnerUp")]
+    assert (first[still] == 0).all()
+    assert first[MotionSpace.index("headDistance")] == 1
+    assert (first[MotionSpace.gaze] == 0).all()
+
+
+def test_amplitude_scales_head_and_upper_face_but_not_the_lips():
+    departure = small_departure()
+    whole, half, none = (motion(departure, amplitude=a)[10:] for a in (1.0, 0.5, 0.0))
+    brow, jaw, lid = MotionSpace.columns("browInnerUp", "jawOpen", "eyeBlinkLeft")
+    np.testing.assert_allclose(half[:, ANGLES], whole[:, ANGLES] / 2, rtol=1e-5)
+    np.testing.assert_allclose(half[:, brow], whole[:, brow] / 2, rtol=1e-5)
+    np.testing.assert_array_equal(half[:, lid], whole[:, lid])
+    for values in (whole, half, none):
+        np.testing.assert_array_equal(values[:, jaw], whole[:, jaw])
+    assert not none[:, [*ANGLES, brow, lid]].any()
+
+
+def test_silence_without_amplitude_is_exactly_the_portrait():
+    values = motion(small_departure(), silent=True, amplitude=0.0)
+    assert (values[:, MotionSpace.index("headDistance")] == 1).all()
+    assert not np.delete(values, MotionSpace.index("headDistance"), axis=1).any()
+
+
+def test_an_emotion_stays_without_amplitude():
+    values = motion(small_departure(), silent=True, amplitude=0.0, emotions=(("happy", 1.0),))
+    assert values[-1, MotionSpace.index("mouthSmileLeft")] > 0.3
+    assert values[-1, MotionSpace.index("cheekSquintLeft")] > 0.3
+    assert not values[:, ANGLES].any()
+
+
+def test_a_fixed_head_replaces_the_made_one():
+    asked = tracks()
+    asked = ControlTracks(
+        asked.gaze_deg, asked.head_distance, asked.emotion, asked.amplitude, np.full((FRAMES, 3), 6.0), FPS
+    )
+    values = from_departure(small_departure(), asked, TIMES_S, silent=False)
+    assert (values[:, ANGLES] == 6.0).all()
+
+
+def test_mirroring_twice_changes_nothing_and_once_swaps_sides():
+    departure = small_departure()
+    np.testing.assert_array_equal(mirrored(mirrored(departure)), departure)
+    once = mirrored(departure)
+    np.testing.assert_array_equal(once[:, AXES.index("eyeBlinkLeft")], departure[:, AXES.index("eyeBlinkRight")])
+    np.testing.assert_array_equal(once[:, AXES.index("mouthLeft")], departure[:, AXES.index("mouthRight")])
+    np.testing.assert_array_equal(once[:, AXES.index("headYaw")], -departure[:, AXES.index("headYaw")])
+    np.testing.assert_array_equal(once[:, AXES.index("headPitch")], departure[:, AXES.index("headPitch")])
+
+
+def test_axes_are_all_but_speaking():
+    assert set(AXES) == set(MotionSpace.names) - {"speaking"}
+    assert [MotionSpace.names[i] for i in COLUMNS] == list(AXES)
+    assert set(DYNAMICS_AXES) <= set(AXES)
+
+
+def features(pitch_hz: float = 200.0) -> SpeechFeatures:
+    phones = np.tile(np.array([0.36, 0.64], np.float16), (10, 1))
+    voiced = np.ones(10, np.float32)
+    pitch = np.full(10, pitch_hz, np.float32)
+    pitch[5:] *= 2 ** (3 / 12)
+    return SpeechFeatures(phones, ("sil", "AA"), -20 * voiced, voiced, pitch, False)
+
+
+def test_audio_rows_do_not_depend_on_the_speakers_pitch():
+    low, high = conditions.audio_rows(features(100.0)), conditions.audio_rows(features(230.0))
+    assert low.shape == (10, 2 + conditions.AUDIO_EXTRAS)
+    np.testing.assert_allclose(low, high, atol=1e-4)
+    np.testing.assert_allclose(low[0, :2], [0.6, 0.8], atol=1e-3)
+    assert low[9, 5] - low[0, 5] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_silent_row_is_silence():
+    row = conditions.silent_row(("sil", "AA"))
+    assert row[0] == 1
+    assert row[1] == 0
+    assert row[2] < -1.5
+
+
+def test_control_rows():
+    rows = conditions.control_rows(tracks(gaze_yaw_deg=20.0, head_distance=1.5, emotions=(("sad", 0.5),)))
+    np.testing.assert_allclose(rows["gaze"][0], [1, 0])
+    np.testing.assert_allclose(rows["distance"][0], [2])
+    assert rows["emotion"][3, EMOTIONS.index("sad")] == 0.5
+
+
+def test_tracks_are_read_between_their_rows():
+    asked = tracks(gaze_yaw_deg=10.0)
+    moving = ControlTracks(
+        asked.gaze_deg * np.linspace(0, 1, FRAMES)[:, None],
+        asked.head_distance,
+        asked.emotion,
+        asked.amplitude,
+        None,
+        FPS,
+    )
+    read = conditions.tracks_at(moving, np.array([0.0, TIMES_S[1] / 2, 99.0]), 50.0)
+    assert read.rate_hz == 50.0
+    assert read.head_deg is None
+    np.testing.assert_allclose(read.gaze_deg[:, 0], [0.0, 5 / (FRAMES - 1), 10.0], rtol=1e-4, atol=1e-6)
+    assert read.emotion.shape == (3, 8)
+
+
+def test_stretch_pads_both_sides():
+    rows = np.arange(4, dtype=np.float32)[:, None]
+    before, after = np.array([-1.0]), np.array([9.0])
+    found = [conditions.stretch(rows, first, 4, before, after)[:, 0].tolist() for first in (-2, 1, 3, 7, -9)]
+    assert found == [[-1, -1, 0, 1], [1, 2, 3, 9], [3, 9, 9, 9], [9, 9, 9, 9], [-1, -1, -1, -1]]

@@ -1,0 +1,71 @@
+"""DDIM against closed forms, and guidance against its formula."""
+
+import pytest
+import torch
+
+from talkface.motion.sampler import ddim, guided
+from talkface.motion.schedule import alphas_cumprod
+
+KEPT = alphas_cumprod()
+
+
+def gaussian(mean: float, spread: float):
+    """The exact posterior mean for motion drawn from N(mean, spread^2)."""
+
+    def denoise(x: torch.Tensor, step: int) -> torch.Tensor:
+        left = KEPT[step]
+        gain = left.sqrt() * spread**2 / (left * spread**2 + 1 - left)
+        return mean + gain * (x - left.sqrt() * mean)
+
+    return denoise
+
+
+@pytest.mark.parametrize("steps", [1, 10, 50])
+def test_a_known_motion_is_found_whatever_the_noise(steps):
+    truth = torch.linspace(-1, 2, 24).view(1, 8, 3)
+    noise = torch.randn(1, 8, 3, generator=torch.Generator().manual_seed(3))
+    found = ddim(lambda x, step: truth, noise, KEPT, steps)
+    torch.testing.assert_close(found, truth)
+
+
+def test_many_steps_sample_the_distribution():
+    noise = torch.randn(1, 4000, 1, generator=torch.Generator().manual_seed(0))
+    made = ddim(gaussian(2.0, 0.5), noise, KEPT, 100)
+    assert made.mean() == pytest.approx(2.0, abs=0.05)
+    assert made.std() == pytest.approx(0.5, rel=0.05)
+
+
+def test_one_step_gives_the_mean():
+    noise = torch.randn(1, 100, 1, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ddim(gaussian(2.0, 0.5), noise, KEPT, 1), torch.full_like(noise, 2.0))
+
+
+def test_every_step_asks_once():
+    asked = []
+
+    def denoise(x: torch.Tensor, step: int) -> torch.Tensor:
+        asked.append(step)
+        return 0 * x
+
+    ddim(denoise, torch.ones(1, 2, 2), KEPT, 10)
+    assert len(asked) == 10
+
+
+def test_guidance_follows_its_formula():
+    guesses = torch.tensor([1.0, 0.5, -2.0]).view(3, 1, 1)
+    seen = []
+
+    def denoise(x: torch.Tensor, step: int) -> torch.Tensor:
+        seen.append(x.clone())
+        return guesses + 0 * x
+
+    x = torch.full((1, 4, 2), 7.0)
+    blended = guided(denoise, [0.5, 1.0])(x, 3)
+    assert blended.shape == x.shape
+    torch.testing.assert_close(blended, torch.full_like(x, 2.5 * 1.0 - 0.5 * 0.5 - 1.0 * -2.0))
+    torch.testing.assert_close(seen[0], x.expand(3, -1, -1))
+
+
+def test_no_guidance_changes_nothing():
+    x = torch.randn(1, 4, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(guided(lambda y, step: y * 2, [])(x, 0), 2 * x)

@@ -1,0 +1,45 @@
+"""Windows: all frames covered, each goes on from the one before, borders do not show."""
+
+import numpy as np
+import pytest
+
+from talkface.motion.windows import roll_out, starts
+
+REST = np.zeros(2, np.float32)
+
+
+@pytest.mark.parametrize("frames", [1, 5, 6, 20, 21, 34, 35, 36, 500])
+def test_every_frame_is_covered_and_neighbours_overlap(frames):
+    window, overlap = 20, 6
+    firsts = starts(frames, window, overlap)
+    assert firsts[0] == 0
+    assert firsts[-1] + window >= frames
+    assert all(b - a == window - overlap for a, b in zip(firsts[:-1], firsts[1:], strict=True))
+    assert len(firsts) == 1 or firsts[-2] + window < frames + overlap
+
+
+def test_a_window_hears_of_the_frames_before_it():
+    told = []
+
+    def sample(start: int, previous: np.ndarray) -> np.ndarray:
+        told.append((start, previous.copy()))
+        return np.arange(start, start + 20, dtype=np.float32)[:, None] + np.zeros(2, np.float32)
+
+    motion = roll_out(50, REST - 1, 4, 20, 6, sample)
+    np.testing.assert_allclose(motion[:, 0], np.arange(50), rtol=1e-6)
+    assert (told[0][1] == -1).all()
+    for start, previous in told[1:]:
+        np.testing.assert_allclose(previous[:, 0], np.arange(start - 4, start), rtol=1e-6)
+
+
+def test_windows_melt_together():
+    levels = iter([0.0, 7.0])
+    motion = roll_out(34, REST, 4, 20, 6, lambda start, previous: np.full((20, 2), next(levels), np.float32))
+    np.testing.assert_allclose(np.diff(motion[13:21, 0]), 1.0, rtol=1e-5)
+    assert (motion[:14] == 0).all()
+    assert (motion[20:] == 7).all()
+
+
+def test_a_short_speech_is_one_window_cut_off():
+    motion = roll_out(3, REST, 4, 20, 6, lambda start, previous: np.ones((20, 2), np.float32))
+    assert motion.shape == (3, 2)
