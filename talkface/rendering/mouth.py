@@ -131,14 +131,24 @@ class Mouth(torch.nn.Module):
             colour = torch.lerp(colour, layer[:, :3], layer[:, 3:])
         colour = colour * light
         if self.shows_inside:
-            place = self.upper_plate.rest_position(target, rotation, shift)
-            past_upper, past_lower = self._past(place)
-            margin = speaking.view(-1, 1, 1, 1) * OWN_MARGIN_PX
-            seen = torch.minimum(past_upper + OWN_REACH_PX, -past_lower - margin)
-            mirrored = place - self.axes[1].view(1, 2, 1, 1) * 2 * past_upper.clamp(-OWN_REACH_PX, 0)
-            own = sample_texture(texture, mirrored)
-            colour = torch.lerp(colour, own, ((seen + 0.5) / (1 + margin)).clamp(0, 1))
+            own, share = self._own_inside(texture, target, speaking, rotation, shift)
+            colour = torch.lerp(colour, own, share)
         return colour
+
+    def _own_inside(self, texture, target, speaking, rotation, shift) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the portrait shows between its own lips (B, 3, h, w), following the head, and where to show it, 0-1.
+
+        While the mouth rests, it reaches behind both lips; while it speaks, what lay in the upper lip's shadow or on
+        the lower lip's edge is left to the plates.
+        """
+        place = self.upper_plate.rest_position(target, rotation, shift)
+        past_upper, past_lower = self._past(place)
+        speaks = speaking.view(-1, 1, 1, 1)
+        above = past_upper + OWN_REACH_PX - (OWN_REACH_PX + 2 * SHADOW * self.length) * speaks
+        margin = speaks * OWN_MARGIN_PX
+        mirrored = place - self.axes[1].view(1, 2, 1, 1) * 2 * past_upper.clamp(-OWN_REACH_PX, 0)
+        share = (torch.minimum(above, -past_lower - margin) + 0.5) / (1 + margin)
+        return sample_texture(texture, mirrored), share.clamp(0, 1)
 
     def _light(self, hole: torch.Tensor) -> torch.Tensor:
         """Light (B, 1, h, w) behind the lips: the upper one throws a shadow downwards, the lower one a fainter rim."""

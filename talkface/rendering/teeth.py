@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.fields import blur, smoothstep
@@ -20,6 +21,7 @@ GUM = np.array([0.78, 0.47, 0.45])
 TONGUE = np.array([0.94, 0.62, 0.60])
 SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
 THROAT = np.array([0.30, 0.13, 0.12])
+TOOTH_GAP = 0.015  # of the mouth's width: the model's teeth stand this far apart at most
 THROAT_CM = 3.0  # how far forward (z of the face model) the throat reaches; the teeth begin at 4.8
 LAMP = np.array([0.0, 0.25, 0.97])
 
@@ -83,7 +85,7 @@ def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float, o
         seen = (grey + (colour - colour.mean()) * saturation) * (1 + (lamp - 1) * saturation)
         return np.clip(seen * level * 255, 0, 255).astype(np.float32)
 
-    teeth = lit(IVORY) if own is None else np.clip(own.colour * 255 * 1.05, 0, 255).astype(np.float32)
+    teeth = lit(IVORY) if own is None else (own.colour * 255).astype(np.float32)
     return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT))
 
 
@@ -136,7 +138,8 @@ def _plate(fit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[s
     points = np.concatenate([(seen + offset - [left, top]) * OVERSAMPLE, -vertices[:, 2:]], 1)
     triangle, weights = rasterize(points, triangles, texels, texels)
     softness = SOFTNESS * OVERSAMPLE * max(1.0, canvas.enlargement)
-    rgba = _paint(mesh, vertices, triangles, triangle, weights, light, softness)
+    gap_texels = 2 * round(TOOTH_GAP * line.length * OVERSAMPLE / 2) + 1
+    rgba = _paint(mesh, vertices, triangles, triangle, weights, light, softness, gap_texels)
     front = teeth[np.argsort(-mesh.neutral[teeth, 2])[: len(teeth) // 2]]
     anchors = front[:: max(1, len(front) // 24)]
     return Plate(
@@ -165,7 +168,7 @@ def _project(vertices: np.ndarray, canvas: Canvas) -> np.ndarray:
     return vertices[:, :2] * [1, -1] * scale + [camera.centre_x, camera.centre_y]
 
 
-def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight, softness: float) -> np.ndarray:
+def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight, softness, gap_texels) -> np.ndarray:
     """Shade as a dentist's lamp would: soft frontal light, towards the back nearer to the throat's darkness."""
     normals = vertex_normals(vertices, triangles)
     normal = interpolate(normals, triangles, triangle, weights)
@@ -182,5 +185,6 @@ def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight, soft
         rgb[mine] = light.throat + (base - light.throat) * shade[:, None]
     solid = (triangle >= 0).astype(np.float32)
     soft = blur(np.moveaxis(rgb * solid[..., None], -1, 0), softness) / np.maximum(blur(solid, softness), 1e-3)
+    solid = ndimage.grey_closing(solid, size=gap_texels)  # teeth touch
     alpha = np.clip(blur(solid, 0.8) * 2 - 0.6, 0, 1) * solid
     return np.concatenate([soft, blur(alpha, 0.85 * softness)[None]]).astype(np.float32)
