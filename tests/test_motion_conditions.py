@@ -1,5 +1,7 @@
 """From controls and voice to tensors and back: round trips, exact gaze and distance, the portrait at rest."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,10 +87,7 @@ def test_an_emotion_stays_without_amplitude():
 
 
 def test_a_fixed_head_replaces_the_made_one():
-    asked = tracks()
-    asked = ControlTracks(
-        asked.gaze_deg, asked.head_distance, asked.emotion, asked.amplitude, np.full((FRAMES, 3), 6.0), FPS
-    )
+    asked = replace(tracks(), head_deg=np.full((FRAMES, 3), 6.0))
     values = from_departure(small_departure(), asked, TIMES_S, silent=False)
     assert (values[:, ANGLES] == 6.0).all()
 

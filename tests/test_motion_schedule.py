@@ -1,5 +1,7 @@
 """The noise schedule: bounds, order, and what noising does to a known signal."""
 
+import math
+
 import pytest
 import torch
 
