@@ -152,7 +152,9 @@ def lip_basis(
     beyond = _beyond(side, line, u, v)
     reach = max(0.62 * line.length, 1.4 * line.gap_px) * np.sqrt(np.clip(4 * u * (1 - u), 0, 1))
     within = (u > 0) & (u < 1)
-    unknown = within & (beyond > -1.2 * cell_px) & (beyond < reach)
+    loop = mesh.upper_lip if side == "upper" else mesh.lower_lip
+    past_either = np.maximum(beyond, _beyond_loop(side, line, canvas.points[loop, :2], u, v))
+    unknown = within & (past_either > -1.2 * cell_px) & (beyond < reach)
     basis = fields.basis[:, rows, columns].copy()
     known = ~unknown
     u_edge = np.linspace(0.0, 1.0, 4 * TABLE)
@@ -160,7 +162,6 @@ def lip_basis(
     at = line.corner + np.outer(u_edge * line.length, line.along) + np.outer(line.height(edge, u_edge), line.down)
     column = np.rint((at[:, 0] - xy[0, 0, 0]) / cell_px).astype(int)
     row = np.rint((at[:, 1] - xy[0, 0, 1]) / cell_px).astype(int)
-    loop = mesh.upper_lip if side == "upper" else mesh.lower_lip
     basis[:, row, column] = _along_edge(line, canvas, loop, u_edge)
     known[row, column] = True
     flat = np.moveaxis(basis, 3, 1).reshape(-1, *known.shape)
@@ -172,6 +173,14 @@ def lip_basis(
 def _beyond(side: str, line: LipLine, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Distance across the cut: negative on the lip's own side, positive past its edge."""
     return v - line.height(line.upper, u) if side == "upper" else line.height(line.lower, u) - v
+
+
+def _beyond_loop(side: str, line: LipLine, loop: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """As `_beyond`, past the model's own edge (n, 2); cells between it and the cut move with the other lip."""
+    along, height = line.coordinates(loop)
+    order = np.argsort(along)
+    edge = np.interp(u, along[order], height[order])
+    return v - edge if side == "upper" else edge - v
 
 
 def _corrections(side, line, u, beyond, reach, depth, canvas) -> np.ndarray:
