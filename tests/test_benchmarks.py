@@ -5,10 +5,11 @@ import pytest
 
 from benchmarks.closures import Closures, Phone, lip_gap, read_phones
 from benchmarks.controls import FEATURES, LIP_CORNERS, Look
+from benchmarks.performances import FIGURES, figures, likeness
 from benchmarks.quality import medians, publish, summary_table
 from talkface.face.model import FaceModel
 from talkface.pose import rotation
-from talkface.space import DYNAMICS_AXES
+from talkface.space import DYNAMICS_AXES, MotionSpace
 from training.life_statistics import blink_lengths_s, speed_shares, take_out_pose
 
 
@@ -103,3 +104,17 @@ def test_lip_gap_is_zero_on_closed_lips_and_opens_with_the_jaw():
     gaps = lip_gap(mouth)
     assert gaps[1] > 0.1
     assert max(gaps[0], gaps[2]) < 0.02
+
+
+def test_figures_of_a_performance_and_how_alike_two_are():
+    times_s = np.arange(250) / 25
+    values = np.zeros((250, MotionSpace.size))
+    values[:, MotionSpace.index("headYaw")] = 6 * np.sin(2 * np.pi * 0.5 * times_s)
+    values[50:55, MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")] = 1
+    found = dict(zip(FIGURES, figures(values), strict=True))
+    assert found["spread, deg"] == pytest.approx(6 / np.sqrt(2) / 3, rel=0.01)
+    assert found["largest yaw, deg"] == pytest.approx(6, rel=0.01)
+    assert (found["blinks a minute"], found["first blink, s"], found["blink, ms"]) == (6, 2, 200)
+    lips, head, brows = likeness(values, values)
+    assert head == pytest.approx(1)
+    assert np.isnan([lips, brows]).all()
