@@ -1,7 +1,5 @@
 """The noise schedule: bounds, order, and what noising does to a known signal."""
 
-import math
-
 import pytest
 import torch
 

@@ -70,6 +70,7 @@ class Run:
         """Write the checkpoint, whole or not at all."""
         state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "average": self.average}
         state |= {"step": self.step, "windows": self.windows, "spent_s": self.spent_s}
+        state["config"] = asdict(self.net.config)
         part = self.path.with_suffix(".part")
         torch.save(state, part)
         part.rename(self.path)
