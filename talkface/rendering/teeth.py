@@ -181,7 +181,7 @@ def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight, soft
         kinds = [k for k, full in enumerate(FACE_PARTS) if full.startswith(name)]
         mine, depths = np.isin(part, kinds), mesh.neutral[np.isin(mesh.parts, kinds), 2]
         recess = smoothstep((back[mine] - np.percentile(depths, 10)) / (0.8 * np.ptp(depths)))
-        shade = (dullest + (1 - dullest) * diffuse[mine]) * (0.35 + 0.65 * recess)
+        shade = (dullest + (1 - dullest) * diffuse[mine]) * (0.2 + 0.8 * recess)
         rgb[mine] = light.throat + (base - light.throat) * shade[:, None]
     solid = (triangle >= 0).astype(np.float32)
     soft = blur(np.moveaxis(rgb * solid[..., None], -1, 0), softness) / np.maximum(blur(solid, softness), 1e-3)
