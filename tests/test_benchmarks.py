@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.closures import Closures, Phone, lip_gap, read_phones
 from benchmarks.controls import FEATURES, LIP_CORNERS, Look
+from benchmarks.expressions import settings, sheet
 from benchmarks.performances import FIGURES, figures, likeness
 from benchmarks.quality import medians, publish, summary_table
+from benchmarks.transfer import Curves, report
 from talkface.face.model import FaceModel
 from talkface.pose import rotation
 from talkface.space import DYNAMICS_AXES, MotionSpace
@@ -118,3 +121,22 @@ def test_figures_of_a_performance_and_how_alike_two_are():
     lips, head, brows = likeness(values, values)
     assert head == pytest.approx(1)
     assert np.isnan([lips, brows]).all()
+
+
+def test_faces_that_move_alike_correlate_whatever_their_size():
+    face, wider = neutral_marks(), neutral_marks() * (1.2, 1, 1)
+    opening = np.abs(np.sin(np.arange(20)))[:, None]
+    noise = np.random.default_rng(0).normal(size=(2, 20, 478, 3)) * 1e-3
+    moved = [np.repeat(marks[None], 20, 0) + shake for marks, shake in zip((face, wider), noise, strict=True)]
+    for marks in moved:
+        marks[:, 14, 1] += 10 * opening[:, 0]
+    rows = report([Curves.of(marks) for marks in moved]).splitlines()
+    assert next(row for row in rows if "lip opening" in row).startswith("| lip opening | 1.000 | 1.000 |")
+
+
+def test_every_emotion_and_gaze_direction_has_its_sheet():
+    assert {"emotion_happy", "emotion_contempt", "gaze_left", "gaze_up"} <= set(settings())
+    tiles = [[Image.new("RGB", (40, 40), "red")] * 3, [Image.new("RGB", (60, 60), "blue")] * 3]
+    picture = sheet("emotion: happy", tiles, 32)
+    assert picture.size == (96, 82)
+    assert picture.getpixel((80, 70)) == (0, 0, 255)

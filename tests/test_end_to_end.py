@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from talkface import RenderOptions, pipeline
 from talkface.analysis import analyse
 from talkface.device import pick_device
+from talkface.face.tracker import FaceTracker
 from talkface.media.image import read_portrait
+from talkface.space import MotionSpace
+from talkface.types import MotionSequence, Portrait
 from tests.test_media_video import decode
 
 SIZE = 256
@@ -81,6 +84,23 @@ def test_the_whole_picture_keeps_its_size_and_everything_but_the_person(render, 
     still = np.asarray(Image.open(portrait))
     assert frames.shape[1:] == still.shape
     assert np.abs(frames[:, 300:].astype(int) - still[300:]).mean() < 3  # below the crop: suit and helmet
+
+
+def test_one_motion_moves_the_lips_of_two_faces_alike(portrait):
+    """The second face is the first, mirrored and narrower; the tracker looks at the frames of both."""
+    values = np.zeros((5, MotionSpace.size), np.float32)
+    values[:, MotionSpace.index("headDistance")] = values[:, MotionSpace.speaking] = 1
+    values[:, MotionSpace.index("jawOpen")] = 0.0, 0.2, 0.45, 0.6, 0.1
+    values[:, MotionSpace.index("mouthPucker")] = 0.0, 0.5, 0.0, 0.2, 0.0
+    one = read_portrait(portrait)
+    other = ImageOps.mirror(Image.fromarray(one.image).resize((420, 512), Image.Resampling.LANCZOS))
+    options, device, openings = RenderOptions(size=SIZE), pick_device("cpu"), []
+    for picture in (one, Portrait(np.asarray(other), portrait)):
+        frames = pipeline.draw(analyse(picture, options, device), MotionSequence(values, 25.0), options, device)
+        marks = [FaceTracker.load("cpu")(frame)[0].landmarks[:, :2] for frame in frames]
+        openings.append([np.linalg.norm(m[13] - m[14]) / np.linalg.norm(m[33] - m[263]) for m in marks])
+    assert np.ptp(openings[0]) > 0.15
+    assert np.corrcoef(*openings)[0, 1] > 0.97
 
 
 def test_memory_does_not_grow_with_the_length(portrait, words, tmp_path):
