@@ -4,8 +4,7 @@ r"""The motion model's teacher: the rules of `talkface.motion.perform` over many
 
 The performance comes from what is really said (exact phone segments where there are any), the stored hearing from the
 spoiled sound, so that a model learns to see through noise. Every recording is performed several times, each with
-another manner, place, seed, gaze, distance and emotion. A
-shard (one per corpus) that is there already is kept.
+another manner, place, seed, gaze, distance and emotion. A shard (one per corpus) that is there already is kept.
 """
 
 from __future__ import annotations

@@ -1,0 +1,42 @@
+"""The commands of training/README.md name modules and options that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = [
+    line.strip().split("#")[0]
+    for line in (ROOT / "training" / "README.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("    ") and ("-m training." in line or " training/" in line)
+]
+
+
+def source_of(command: str) -> str:
+    """The script's text, with that of the learner whose options the tracker's scripts share."""
+    module = re.search(r"-m training\.(\w+)", command)
+    path = ROOT / "training" / f"{module.group(1)}.py" if module else ROOT / re.search(r"training/\S+\.py", command)[0]
+    assert path.is_file(), f"{path} does not exist"
+    return path.read_text(encoding="utf-8") + (ROOT / "training" / "tracker_learner.py").read_text(encoding="utf-8")
+
+
+def test_there_are_commands():
+    assert len(COMMANDS) > 20
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_options_exist(command: str):
+    source = source_of(command)
+    own = command.split("training", 1)[1]  # not torchrun's
+    for option in re.findall(r"(?<=\s)--[a-z-]+", own):
+        assert f'"{option}"' in source, f"{option} is no option of: {command}"
+
+
+def test_every_script_with_a_command_line_is_on_the_page():
+    page = (ROOT / "training" / "README.md").read_text(encoding="utf-8")
+    scripts = [p for p in (ROOT / "training").glob("*.py") if "__main__" in p.read_text(encoding="utf-8")]
+    missing = [p.stem for p in scripts if p.stem not in page]
+    assert not missing
