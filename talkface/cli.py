@@ -145,7 +145,7 @@ def motion(
     """
     with _console(quiet, verbose) as console:
         options = RenderOptions(
-            fps=fps or (LIVE_LINK_FPS if kind == "livelink" else option_default("fps")),
+            fps=fps if fps is not None else LIVE_LINK_FPS if kind == "livelink" else option_default("fps"),
             gaze=parse_gaze(gaze),
             head_distance=head_distance,
             emotions=tuple(parse_emotion(text) for text in emotion or ()),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from talkface.errors import UsageError
 from talkface.media.files import require_file
 from talkface.media.motion_file import fitting_notes, read_motion
@@ -11,6 +13,9 @@ from talkface.motion.controls import Timeline, read_controls
 from talkface.options import RenderOptions
 from talkface.space import MotionSpace
 from talkface.types import MotionSequence
+
+STEADY = 1e-3
+"""Change of the head distance that nobody sees."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,9 @@ def read_given(options: RenderOptions) -> Given:
 
 
 def _changes_distance(given: Given) -> bool:
+    distances = []
     if given.timeline and "head_distance" in given.timeline.curves:
-        return bool((given.timeline.curves["head_distance"].values != 1).any())
-    return given.motion is not None and bool((given.motion.values[:, MotionSpace.index("headDistance")] != 1).any())
+        distances.append(given.timeline.curves["head_distance"].values)
+    if given.motion:
+        distances.append(given.motion.values[:, MotionSpace.index("headDistance")])
+    return any((np.abs(distance - 1) > STEADY).any() for distance in distances)

@@ -88,10 +88,11 @@ def test_axes_are_found_by_name_and_missing_ones_rest(tmp_path):
     assert (again.values[:, DISTANCE] == 1).all()
 
 
-def test_lost_frames_are_filled_in(tmp_path):
+def test_lost_frames_are_filled_in_and_doubled_ones_dropped(tmp_path):
     write_motion(tmp_path / "m.csv", motion(), "livelink", 7)
     lines = (tmp_path / "m.csv").read_text().splitlines()
     lines[20] = "00:00:00:19.000,0"
+    lines.insert(10, lines[9])
     (tmp_path / "m.csv").write_text("\n".join(lines[:30] + lines[33:]))
     np.testing.assert_allclose(read_motion(tmp_path / "m.csv").values[:, JAW], motion().values[:, JAW], atol=0.01)
 

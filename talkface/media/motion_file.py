@@ -160,7 +160,9 @@ def _read_text(path: Path, name: str) -> MotionSequence:
         _require_known(head[2:], live_link.HEADER[2:], name)
         times_s = _numbers(lambda: live_link.seconds_of([row[0] for row in rows]), name)
         table = _numbers(lambda: np.array([row[2:] for row in rows], np.float64), name)
-        return _evenly(times_s, live_link.from_columns(dict(zip(head[2:], table.T, strict=True))), name)
+        new = np.diff(times_s, prepend=-1) > 0  # the app may write a frame twice
+        motion = live_link.from_columns(dict(zip(head[2:], table[new].T, strict=True)))
+        return _evenly(times_s[new], motion, name)
     table = _numbers(lambda: np.array(rows, np.float64), name)
     return _evenly(table[:, 0], _by_name(head[1:], table[:, 1:], COLUMNS, name), name)
 
