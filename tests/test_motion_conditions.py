@@ -90,6 +90,7 @@ def test_a_fixed_head_replaces_the_made_one():
     asked = replace(tracks(), head_deg=np.full((FRAMES, 3), 6.0))
     values = from_departure(small_departure(), asked, TIMES_S, silent=False)
     assert (values[:, ANGLES] == 6.0).all()
+    assert not values[:, MotionSpace.columns("headX", "headY")].any()
 
 
 def test_mirroring_twice_changes_nothing_and_once_swaps_sides():

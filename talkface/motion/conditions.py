@@ -31,6 +31,7 @@ COLUMNS = MotionSpace.columns(*AXES)
 _TURN = MotionSpace.columns("headYaw", "headPitch")
 _DISTANCE = MotionSpace.index("headDistance")
 _ANGLES = MotionSpace.columns("headYaw", "headPitch", "headRoll")
+_SHIFT = MotionSpace.columns("headX", "headY")
 _LIDS = [DYNAMICS_AXES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 _MOUTH = [DYNAMICS_AXES.index(name) for name in MOUTH_AXES]
 _EXPRESSION = [i for i in range(len(DYNAMICS_AXES)) if i not in (*_LIDS, *_MOUTH)]
@@ -120,6 +121,7 @@ def from_departure(departure: np.ndarray, tracks: ControlTracks, times_s: np.nda
     values[:, MotionSpace.pose] = moved * made[:, MotionSpace.pose]
     turn = soft_limit(values[:, _ANGLES], LARGEST_TURN_DEG) if tracks.head_deg is None else tracks.head_deg
     values[:, _ANGLES] = turn
+    values[:, _SHIFT] *= tracks.head_deg is None
     values[:, _DISTANCE] = tracks.head_distance * (1 + values[:, _DISTANCE])
     gaze = main_gaze(tracks.gaze_deg, times_s) + moved * made[:, MotionSpace.gaze] - STEADY_EYES * turn[:, :2]
     values[:, MotionSpace.gaze] = soft_limit(gaze, LARGEST_GAZE_DEG)
