@@ -49,7 +49,7 @@ def perform(
     values[:, MotionSpace.index("headDistance")] = tracks.head_distance
     values[:, MotionSpace.speaking] = _fit_length(lips.speaking, frames)
     values[:, MotionSpace.dynamics] = _fit_length(lips.dynamics, frames)
-    values[:, MotionSpace.gaze] = _main_gaze(tracks.gaze_deg, times_s)
+    values[:, MotionSpace.gaze] = main_gaze(tracks.gaze_deg, times_s)
     if tracks.amplitude.any() or tracks.head_deg is not None:
         _add_life(values, rhythm_of(features, duration_s), tracks, times_s, seed)
     onset = life.ease(times_s / EMOTION_ONSET_S)
@@ -63,7 +63,7 @@ def _fit_length(curve: np.ndarray, frames: int) -> np.ndarray:
     return curve[np.minimum(np.arange(frames), len(curve) - 1)]
 
 
-def _main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+def main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     """The asked direction (T, 2) degrees, reached from the portrait's own in one early saccade."""
     begin_s, end_s = GAZE_ONSET_S
     return life.ease((times_s - begin_s) / (end_s - begin_s))[:, None] * GAZE_GAIN * gaze_deg
