@@ -16,6 +16,7 @@ from training.motion_tracks import (
     OVERLAP_FRAMES,
     Moved,
     articulated,
+    as_drawn,
     facegood_motion,
     faded,
     joined,
@@ -75,6 +76,12 @@ def test_head_and_eyes_of_grid_are_not_learned():
     assert not KNOWN_OF_GRID[MotionSpace.pose].any()
     assert not KNOWN_OF_GRID[MotionSpace.columns("gazeYaw", "eyeBlinkLeft", "speaking")].any()
     assert KNOWN_OF_GRID[MotionSpace.columns("jawOpen", "browInnerUp")].all()
+
+
+def test_a_turn_that_is_read_too_small_is_asked_for_larger():
+    read = np.array([[9.0, 0.0, 5.0, 0.0945, 0.0, 1.0], [0.0, 6.6, 0.0, 0.0, -0.0891, 1.0]])
+    wanted = [[12.0, 0.0, 5.0, 0.0, 0.0, 1.0], [0.0, 10.0, 0.0, 0.0, 0.0, 1.0]]
+    np.testing.assert_allclose(as_drawn(read), wanted, atol=1e-9)
 
 
 def test_facegood_is_resampled_and_named(tmp_path: Path):

@@ -39,6 +39,11 @@ FACEGOOD_LATE_S = 0.04
 """How much later its movement is than its sound, by the best correlation with the rules' lip opening."""
 
 BLINKS_SEEN, USUAL_BLINK, SHUT_SHARE = 0.4, 0.7, 0.4
+YAW_READ, PITCH_READ = 0.75, 0.66
+X_PER_YAW, Y_PER_PITCH = 0.0105, -0.0135
+"""What the tracker and the fit read of a head that the renderer turns by one degree, and the shift they see for each
+degree read: medians of five portraits turned to +-12 and +-10 degrees."""
+
 MOUTH_GAIN = 1.6
 """Both speakers hardly open their mouths (95 % of the time below .16 and .18 inter-ocular distances; VASA-1's .36)."""
 
@@ -83,10 +88,17 @@ def motion_of(person: Person, followed: Track, blink: float, mouth_gain: float) 
     values[:, lids] = np.clip(values[:, lids] / blink, 0, 1)
     pose = pose_of(person, followed)
     middle = np.median(pose, axis=0)
-    values[:, MotionSpace.pose] = pose - middle
+    values[:, MotionSpace.pose] = as_drawn(pose - middle)
     values[:, MotionSpace.index("headDistance")] = pose[:, -1] / middle[-1]
     values[:, MotionSpace.gaze] = followed.gaze_deg - np.median(followed.gaze_deg, axis=0)
     return values
+
+
+def as_drawn(pose: np.ndarray) -> np.ndarray:
+    """Pose (T, 6) as the renderer has to be asked for it, so that what it draws reads as `pose` again."""
+    yaw_deg, pitch_deg, roll_deg, x, y, distance = pose.T
+    x, y = x - X_PER_YAW * yaw_deg, y - Y_PER_PITCH * pitch_deg
+    return np.column_stack([yaw_deg / YAW_READ, pitch_deg / PITCH_READ, roll_deg, x, y, distance])
 
 
 def shut_eye(dynamics: np.ndarray) -> float:
