@@ -11,13 +11,13 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = [
     line.strip().split("#")[0]
     for line in (ROOT / "training" / "README.md").read_text(encoding="utf-8").splitlines()
-    if line.startswith("    ") and ("-m training." in line or " training/" in line)
+    if line.startswith("    ") and re.search(r"-m (-- )?training\.|python training/", line)
 ]
 
 
 def source_of(command: str) -> str:
     """The script's text, with that of the learner whose options the tracker's scripts share."""
-    module = re.search(r"-m training\.(\w+)", command)
+    module = re.search(r"-m (?:-- )?training\.(\w+)", command)
     path = ROOT / "training" / f"{module.group(1)}.py" if module else ROOT / re.search(r"training/\S+\.py", command)[0]
     assert path.is_file(), f"{path} does not exist"
     return path.read_text(encoding="utf-8") + (ROOT / "training" / "tracker_learner.py").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from talkface.landmarks import COUNT
 from talkface.space import MotionSpace
 from talkface.speech.encoder import SpeechEncoder
 from tests.test_training_motion_teacher import NoSurroundings
+from training import motion_train
 from training.motion_data import FPS, read_folder
 from training.motion_teacher import Teacher
 from training.motion_videos import Report, Workshop, find_videos, objection, synchrony, work_share
@@ -144,6 +145,20 @@ def test_the_video_becomes_clips_in_time(clips, workshop):
     report = Report(**json.loads((workshop.work / "report.jsonl").read_text().splitlines()[0]))
     assert report.kept_s == pytest.approx(1.4)
     assert report.residual_percent < 3
+
+
+def test_the_motion_model_learns_from_the_clips_and_resumes(clips, workshop, tmp_path, monkeypatch, capsys):
+    def learn(windows: int) -> list[str]:
+        options = ["--data", workshop.out, "--run", tmp_path, "--windows", windows, "--batch", 4, "--width", 32]
+        monkeypatch.setattr("sys.argv", ["motion_train", *map(str, options), "--depth", "1"])
+        motion_train.main()
+        return (tmp_path / "log.csv").read_text().splitlines()
+
+    assert learn(8)[-1].split(",")[1:3] == ["2", "8"]
+    rows = learn(12)
+    assert rows[-1].split(",")[1:3] == ["3", "12"], "it went on where it was"
+    assert len(rows) == 3
+    assert all(float(value) > 0 for value in rows[-1].split(",")[3:] if value)
 
 
 def test_a_second_run_does_nothing_again(clips, folder, workshop):

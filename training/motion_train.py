@@ -1,7 +1,7 @@
 """Train the motion denoiser on the shards of `motion_data`.
 
     python -m training.motion_train --data training/runs/motion/data --run training/runs/motion/run1 --minutes 75
-    torchrun --nproc-per-node 8 -m training.motion_train --data ... --run ...        (many processes or GPUs)
+    torchrun --nproc-per-node 8 -m -- training.motion_train --data ... --run ...     (many processes or GPUs)
 
 The learning rate follows the clock (or `--windows`, a number of windows), so a run ends well whatever the machine's
 load. A run is resumed by the same command; `log.csv` holds its losses; `--store` writes the averaged weights.
@@ -114,7 +114,9 @@ def guess_losses(
 
 @torch.inference_mode()
 def check(run: Run, batches: list[Batch], kept: torch.Tensor, spreads: Spreads) -> dict[str, float]:
-    """Loss terms of the averaged weights on fixed held-out windows with fixed noise."""
+    """Loss terms of the averaged weights on fixed held-out windows with fixed noise; none without windows."""
+    if not batches:
+        return {}
     own = {key: value.clone() for key, value in run.net.state_dict().items()}
     run.net.load_state_dict(run.average)
     generator = torch.Generator().manual_seed(1)
@@ -242,8 +244,10 @@ def main() -> None:
     mean, spread = run.net.axis_mean.cpu().numpy(), run.net.axis_spread.cpu().numpy()
     windows = Windows(clips, config, mean, spread)
     spreads = measure_spreads(windows.batch(256, np.random.default_rng(0), whole=True), run.net)
-    rng, aside = np.random.default_rng(7), Windows(read_folder(args.data, held_out=True), config, mean, spread)
-    held_out = [aside.batch(16, rng, whole=True).to(device) for _ in range(CHECKED_WINDOWS // 16)]
+    held_out = []
+    if aside := read_folder(args.data, held_out=True):
+        rng, checked = np.random.default_rng(7), Windows(aside, config, mean, spread)
+        held_out = [checked.batch(16, rng, whole=True).to(device) for _ in range(CHECKED_WINDOWS // 16)]
     train(run, windows, held_out, spreads, Goal(args.minutes, args.windows), args.batch)
     if distributed.is_initialized():
         distributed.destroy_process_group()

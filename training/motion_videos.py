@@ -1,7 +1,7 @@
 r"""Your own talking videos as training data: track, filter, fit, hear; then `training.motion_train` learns from them.
 
     python -m training.motion_videos --videos FOLDER --work training/runs/yours --out training/runs/motion/data
-    torchrun --nproc-per-node 4 -m training.motion_videos ...        (four processes share the videos; GPUs are used)
+    torchrun --nproc-per-node 4 -m -- training.motion_videos ...     (four processes share the videos; GPUs are used)
 
 Any file ffmpeg reads, one person in each, speaking. Finished videos are skipped, so that an interrupted run goes on
 where it was. `report.jsonl` in the work folder says, for every video, what was kept, what was not, and why.
