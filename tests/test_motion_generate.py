@@ -13,7 +13,7 @@ from talkface.space import MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 PHONES = ("sil", "AA")
-CONFIG = DenoiserConfig(AXES, PHONES, ("teacher", "other"), len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 20, 4)
+CONFIG = DenoiserConfig(AXES, PHONES, ("teacher", "grid_s1"), len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 20, 4)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,17 @@ def test_silence_without_amplitude_is_exactly_the_portrait(model):
     values = make(model, silent=True, amplitude=0.0).values
     assert (values[:, MotionSpace.index("headDistance")] == 1).all()
     assert not np.delete(values, MotionSpace.index("headDistance"), axis=1).any()
+
+
+def test_passes_sum_to_one_and_guide_only_what_is_asked():
+    nothing, gaze = (ControlTracks.constant(Controls(yaw), 3, 25.0) for yaw in (0.0, 9.0))
+    moody = ControlTracks.constant(Controls(emotions=(("sad", 0.5),)), 3, 25.0)
+    for tracks, left_out in ((nothing, ["audio"]), (gaze, ["audio", "gaze"]), (moody, ["audio", "emotion"])):
+        plan = generate_module.passes(tracks)
+        np.testing.assert_allclose(sum(one.weight for one in plan), 1, rtol=1e-6)
+        assert [one.without for one in plan if one.without] == left_out
+    head = AXES.index("headYaw")
+    assert [one.weight[head] for one in generate_module.passes(nothing)] == [1, 0, 0]
 
 
 def test_speaking_comes_from_the_voice(model):

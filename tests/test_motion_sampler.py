@@ -60,12 +60,14 @@ def test_guidance_follows_its_formula():
         return guesses + 0 * x
 
     x = torch.full((1, 4, 2), 7.0)
-    blended = guided(denoise, [0.5, 1.0])(x, 3)
+    blended = guided(denoise, torch.tensor([[2.5], [-0.5], [-1.0]]))(x, 3)
     assert blended.shape == x.shape
     torch.testing.assert_close(blended, torch.full_like(x, 2.5 * 1.0 - 0.5 * 0.5 - 1.0 * -2.0))
     torch.testing.assert_close(seen[0], x.expand(3, -1, -1))
 
 
-def test_no_guidance_changes_nothing():
-    x = torch.randn(1, 4, 2, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(guided(lambda y, step: y * 2, [])(x, 0), 2 * x)
+def test_each_axis_may_have_its_own_guidance():
+    guesses = torch.tensor([[1.0, 1.0], [3.0, 3.0]]).view(2, 1, 2)
+    weights = torch.tensor([[1.0, 2.0], [0.0, -1.0]])
+    blended = guided(lambda x, step: guesses + 0 * x, weights)(torch.zeros(1, 4, 2), 0)
+    torch.testing.assert_close(blended, torch.tensor([1.0, -1.0]).expand(1, 4, 2))

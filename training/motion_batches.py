@@ -101,7 +101,8 @@ def softened(clip: MotionClip) -> MotionClip:
     heard = add_emotion(heard, emotion_offset(np.tile(clip.emotion, (count, 1))), onset)
     motion = clip.motion.astype(np.float32)
     said = motion[:, MotionSpace.dynamics]
-    agreement = np.corrcoef(measure(said)[0], measure(heard)[0] + 1e-9 * np.arange(count))[0, 1]
+    openings = [measure(mouth)[0] for mouth in (said, heard)]
+    agreement = np.corrcoef(openings)[0, 1] if min(np.std(o) for o in openings) > 1e-3 else 0.0
     low, high = AGREEMENT
     share = HEARD_SHARE * np.clip((agreement - low) / (high - low), 0, 1)
     for name in SOFTENED:

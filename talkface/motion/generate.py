@@ -10,6 +10,8 @@ every frame rate; the noise comes from a CPU generator, so that it does on every
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -30,16 +32,48 @@ from talkface.motion.denoiser import (
 from talkface.motion.sampler import ddim, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.windows import roll_out
-from talkface.space import MotionSpace
+from talkface.space import MOUTH_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME = "motion_denoiser"
 DEFAULT_STEPS = 10
-GUIDANCE = {"audio": 0.5, "gaze": 1.0}
-"""lambda_A and lambda_g of VASA-1 (sec. 3.2)."""
+GUIDANCE = {"audio": 0.5, "gaze": 1.0, "emotion": 0.15}
+"""lambda_A and lambda_g of VASA-1 (sec. 3.2), and how much an asked emotion is pressed."""
+
+TEACHER, REAL = "teacher", "grid_s1"
+REAL_SHARE = 0.3
+"""How much of the mouth follows the tracked real mouths; the rest follows the rules' many voices and languages."""
 
 OVERLAP = 6
-IMITATED = "teacher"
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One guess of the several that a step blends.
+
+    Attributes:
+        source: the kind of recording imitated.
+        without: the condition left out, "" for none.
+        weight: (M,) share of every axis in the blend.
+    """
+
+    source: str
+    without: str
+    weight: np.ndarray
+
+
+def passes(tracks: ControlTracks) -> list[Pass]:
+    """The guesses of one step: the voice guides the mouth; gaze and emotion guide the rest where they are asked for."""
+    mouth = np.isin(conditions.AXES, MOUTH_AXES).astype(np.float32)
+    strength = {"audio": GUIDANCE["audio"] * mouth}
+    if tracks.gaze_deg.any():
+        strength["gaze"] = GUIDANCE["gaze"] * (1 - mouth)
+    if tracks.emotion.any():
+        strength["emotion"] = np.full_like(mouth, GUIDANCE["emotion"])
+    whole = 1 + sum(strength.values())
+    real = REAL_SHARE * mouth
+    full = [Pass(TEACHER, "", whole * (1 - real)), Pass(REAL, "", whole * real)]
+    return full + [Pass(TEACHER, name, -size) for name, size in strength.items()]
 
 
 class Inputs:
@@ -94,33 +128,32 @@ class MotionModel:
     def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> np.ndarray:
         """Departures (T, M) at 25 frames/s, for controls of T rows at that rate, before amplitude."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
-        inputs = Inputs(features, tracks, config)
-        spacing = (config.context, config.window, OVERLAP)
+        inputs, plan = Inputs(features, tracks, config), passes(tracks)
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
             noise = torch.randn(1, config.window, len(config.axes), generator=generator).to(self.device)
-            return self._window(noise, inputs.heard(start), inputs.asked(start), previous, steps)
+            context = self._context(inputs, start, previous, plan)
+            weights = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
+            return ddim(guided(self._guess(context), weights), noise, self.kept, steps)[0].cpu().numpy()
 
-        made = roll_out(len(tracks), -self.mean / self.spread, *spacing, window)
+        made = roll_out(len(tracks), -self.mean / self.spread, config.context, config.window, OVERLAP, window)
         return made * self.spread + self.mean
 
-    def _window(
-        self, noise: torch.Tensor, audio: np.ndarray, controls: dict[str, np.ndarray], previous: np.ndarray, steps: int
-    ) -> np.ndarray:
-        """One window (W, M) in units of the spread."""
-        names, passes = list(GUIDANCE), len(GUIDANCE) + 1
-        keep = torch.ones(passes, len(CONDITIONS), device=self.device)
-        for row, name in enumerate(names, 1):
-            keep[row, CONDITIONS.index(name)] = 0
+    def _context(self, inputs: Inputs, start: int, previous: np.ndarray, plan: list[Pass]) -> Context:
+        """All passes of the window that starts at frame `start`."""
+        keep = torch.ones(len(plan), len(CONDITIONS))
+        for row, one in enumerate(plan):
+            if one.without:
+                keep[row, CONDITIONS.index(one.without)] = 0
+        source = torch.tensor([self.net.config.sources.index(one.source) for one in plan])
 
         def batch(rows: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(rows).to(self.device).expand(passes, -1, -1)
+            return torch.from_numpy(rows).to(self.device).expand(len(plan), -1, -1)
 
-        source = torch.full((passes,), self.net.config.sources.index(IMITATED), device=self.device)
-        asked = {name: batch(rows) for name, rows in controls.items()}
-        context = self.net.embed(batch(audio), asked, batch(previous), source, keep)
-        denoise = guided(self._guess(context), list(GUIDANCE.values()))
-        return ddim(denoise, noise, self.kept, steps)[0].cpu().numpy()
+        asked = {name: batch(rows) for name, rows in inputs.asked(start).items()}
+        return self.net.embed(
+            batch(inputs.heard(start)), asked, batch(previous), source.to(self.device), keep.to(self.device)
+        )
 
     def _guess(self, context: Context):
         def guess(x: torch.Tensor, step: int) -> torch.Tensor:

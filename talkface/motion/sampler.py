@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 
@@ -32,18 +32,19 @@ def ddim(denoise: Denoise, noise: torch.Tensor, kept: torch.Tensor, steps: int) 
     raise AssertionError("timesteps() gives at least one step")
 
 
-def guided(denoise: Denoise, strengths: Sequence[float]) -> Denoise:
-    """Classifier-free guidance by several conditions at once (VASA-1, eq. 3), as a `Denoise` of one sequence.
+def guided(denoise: Denoise, weights: torch.Tensor) -> Denoise:
+    """Several guesses under different conditions as one `Denoise` of a single sequence.
 
-    x_0 = (1 + sum_c lambda_c) f(x_t, all) - sum_c lambda_c f(x_t, all but c)
+    x_0 = sum_p w_p f(x_t, conditions p)
 
-    `denoise` takes the batch [all conditions; without the first; without the second; ...], so that the passes run
-    together; `strengths` are the lambda_c in that order.
+    `denoise` takes the batch of all P conditions, so that the passes run together; `weights` (P, M) or (P, 1) may
+    differ per axis and sum to 1 over p. Classifier-free guidance by several conditions at once (VASA-1, eq. 3),
+    x_0 = (1 + sum_c lambda_c) f(x_t, all) - sum_c lambda_c f(x_t, all but c), is w = (1 + sum lambda, -lambda_1, ...).
     """
-    weights = torch.tensor([1 + sum(strengths), *(-strength for strength in strengths)])
+    weights = weights.unsqueeze(1)
 
     def blend(x: torch.Tensor, step: int) -> torch.Tensor:
         guesses = denoise(x.expand(len(weights), -1, -1), step)
-        return (weights.to(guesses).view(-1, 1, 1) * guesses).sum(0, keepdim=True)
+        return (weights * guesses).sum(0, keepdim=True)
 
     return blend
