@@ -29,7 +29,7 @@ from talkface.motion.denoiser import (
     Denoiser,
     DenoiserConfig,
 )
-from talkface.motion.sampler import ddim, guided
+from talkface.motion.sampler import ddim, decided_first, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.windows import roll_out
 from talkface.space import MOUTH_AXES, MotionSpace
@@ -45,6 +45,10 @@ REAL_SHARE = 0.3
 """How much of the mouth follows the tracked real mouths; the rest follows the rules' many voices and languages."""
 
 OVERLAP = 6
+
+
+LIPS = tuple(name for name in MOUTH_AXES if not name.startswith("mouthSmile"))
+"""What the voice determines: the first guess stands. Smiles, head, gaze, lids and brows are drawn."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,14 @@ class MotionModel:
         """Departures (T, M) at 25 frames/s, for controls of T rows at that rate, before amplitude."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
         inputs, plan = Inputs(features, tracks, config), passes(tracks)
+        lips = torch.from_numpy(np.isin(conditions.AXES, LIPS)).to(self.device)
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
             noise = torch.randn(1, config.window, len(config.axes), generator=generator).to(self.device)
             context = self._context(inputs, start, previous, plan)
             weights = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
-            return ddim(guided(self._guess(context), weights), noise, self.kept, steps)[0].cpu().numpy()
+            denoise = decided_first(guided(self._guess(context), weights), lips)
+            return ddim(denoise, noise, self.kept, steps)[0].cpu().numpy()
 
         made = roll_out(len(tracks), -self.mean / self.spread, config.context, config.window, OVERLAP, window)
         return made * self.spread + self.mean

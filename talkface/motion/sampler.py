@@ -48,3 +48,20 @@ def guided(denoise: Denoise, weights: torch.Tensor) -> Denoise:
         return (weights * guesses).sum(0, keepdim=True)
 
     return blend
+
+
+def decided_first(denoise: Denoise, axes: torch.Tensor) -> Denoise:
+    """Let the first guess stand for the axes (M,) marked true, at every later step, as a `Denoise` for one walk.
+
+    Seen through pure noise, the best guess is the mean of all the motions that fit the conditions. That is what is
+    wanted of axes which the conditions determine; the others are drawn step by step, knowing what was decided.
+    """
+    first: list[torch.Tensor] = []
+
+    def hold(x: torch.Tensor, step: int) -> torch.Tensor:
+        guess = denoise(x, step)
+        if not first:
+            first.append(guess)
+        return torch.where(axes, first[0], guess)
+
+    return hold
