@@ -40,6 +40,8 @@ WIDEST = 1.1
 WIDE_WIDTH = 0.4
 NARROWING_UNDONE = 0.5
 MOST_PUCKER = 0.95
+PRESSED = 0.35
+"""`mouthPress` of lips that are closed for p, b or m."""
 
 KERNEL_MS = {
     "opening": (50, 40),
@@ -211,7 +213,7 @@ def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
         "mouthFunnel": 0.45 * funnel * free,
         "mouthLowerDown": np.clip(0.60 * teeth + 0.25 * opening, 0, 0.7) * free,
         "mouthUpperUp": np.clip(0.25 * teeth + 0.12 * opening, 0, 0.4) * free + 0.18 * tuck,
-        "mouthPress": 0.35 * close,
+        "mouthPress": PRESSED * close,
         "mouthRollLower": 0.12 * close + 0.55 * tuck,
         "mouthRollUpper": 0.10 * close,
     }

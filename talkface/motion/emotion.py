@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.motion.articulation import measure
+from talkface.motion.articulation import PRESSED, measure
 from talkface.motion.life import Style
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES
@@ -64,11 +64,15 @@ _OPENING = (
 )
 """Axes that part the lips; an emotion may not use them while the voice needs the lips closed."""
 
-_STRETCHING = {"mouthSmile": 0.7, "mouthStretch": 0.7, "noseSneer": 0.5}
-"""Axes that make closing harder, and the share of them that stays while the lips are closed."""
+_STRETCHING = {"mouthSmile": 0.5, "mouthStretch": 0.5, "noseSneer": 0.4}
+"""Axes that make closing harder, and the share of them that stays on p, b and m."""
 
-_CLOSING = {"mouthShrugLower": 0.35, "mouthPressLeft": 0.3, "mouthPressRight": 0.3}
+_CLOSING = {"mouthShrugLower": 0.65, "mouthPressLeft": 0.3, "mouthPressRight": 0.3,
+            "mouthRollUpper": 0.15, "mouthRollLower": 0.15}  # fmt: skip
 """What brings the lips together against a full smile or a wrinkled nose."""
+
+_AT_REST = 0.6
+"""How much of this closed lips need while they are not pressed for p, b or m."""
 
 _LID_AXES = ("eyeWide", "eyeSquint", "cheekSquint")
 """Axes that move the lids: they give way to a blink, so that it closes exactly."""
@@ -108,10 +112,12 @@ def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> 
     freedom = np.clip((measure(dynamics)[0] - closed) / (open_enough - closed), 0.0, 1.0)
     share = np.ones_like(dynamics)
     share[:, [column(axis) for axis in _OPENING]] = freedom[:, None]
+    pressed = np.clip(dynamics[:, column("mouthPressLeft")] / PRESSED, 0.0, 1.0)
+    yielding = (1 - freedom) * (_AT_REST + (1 - _AT_REST) * pressed)
     for axis, kept in _STRETCHING.items():
-        share[:, [column(axis + "Left"), column(axis + "Right")]] = (kept + (1 - kept) * freedom)[:, None]
+        share[:, [column(axis + "Left"), column(axis + "Right")]] = (1 - (1 - kept) * yielding)[:, None]
     smile, sneer = offset[..., column("mouthSmileLeft")], offset[..., column("noseSneerLeft")]
-    effort = np.maximum(smile, 0.6 * sneer) * (1 - freedom)
+    effort = np.maximum(smile, 0.6 * sneer) * yielding
     closing = np.zeros_like(share)
     for axis, size in _CLOSING.items():
         closing[:, column(axis)] = size * effort
