@@ -125,8 +125,8 @@ def test_eyes_hold_their_target_while_the_head_moves():
 def test_gaze_control_is_the_main_direction():
     plain, aside = values_of(duration_s=20), values_of(duration_s=20, gaze_yaw_deg=15.0, gaze_pitch_deg=-8.0)
     change = (aside - plain)[25:, MotionSpace.gaze].mean(0)
-    assert 15 <= change[0] <= 23
-    assert -15 <= change[1] <= -8
+    assert 15 <= change[0] <= 25
+    assert -18 <= change[1] <= -8
     still = values_of(amplitude=0, gaze_yaw_deg=15.0)[10:, MotionSpace.gaze]
     assert (still == still[0]).all()
     assert still[0, 0] >= 15
