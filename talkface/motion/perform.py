@@ -22,7 +22,7 @@ GAZE_ONSET_S = (0.18, 0.26)
 LARGEST_GAZE_DEG = np.array([50.0, 36.0])
 LARGEST_TURN_DEG = np.array([17.0, 12.0, 12.0])
 GAZE_GAIN = np.array([1.6, 2.2])
-"""Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, a tracker reads
+"""Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, trackers read
 .6 of the turn in yaw and .4 in pitch (mean of five faces)."""
 
 
