@@ -94,6 +94,14 @@ def test_the_head_turns_the_way_it_is_asked(renderer):
     assert shift(renderer.draw(pose(headPitch=-8))[0])[1] >= 2
 
 
+@pytest.mark.parametrize("pitch", [-10, -12])
+def test_a_lowered_chin_is_seen_once(renderer, pitch):
+    """Below it there is only the black collar, at 256 pixels in these rows and columns."""
+    frame = renderer.draw(pose(headPitch=pitch, headY=0.03))[0]
+    assert renderer.still[192:206, 105:160].max() < 70
+    assert frame[192:206, 105:160].max() < 70
+
+
 def hole_share(renderer: Renderer, **axes: float) -> float:
     """How much of the mouth's patch shows what is behind the lips."""
     seen = []

@@ -221,7 +221,7 @@ class Eye(torch.nn.Module):
         """
         if self.is_closed:
             return
-        _, centre = scene.follow(self.centre)
+        centre = scene.follow(self.centre)
         half_width, half_height = (int(np.ceil(half / scene.nearest)) for half in (self.half_width, self.half_height))
         left = centre[:, 0].round().long() - half_width - scene.left
         top = centre[:, 1].round().long() - half_height - scene.top

@@ -14,6 +14,7 @@ from talkface.rendering.teeth import Plate
 from talkface.types import FaceFit
 
 COARSE_PX = 2
+GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see `Sheet.invert`
 EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
@@ -74,7 +75,7 @@ class Mouth(torch.nn.Module):
         close = self.gap.corrections(change, spoken, speaking)
         flow_upper = self.upper.flow(torch.cat([change, close * UPPER_LIP_SHARE], 1), rotation, shift)
         flow_lower = self.lower.flow(torch.cat([change, close * (UPPER_LIP_SHARE - 1)], 1), rotation, shift)
-        travel, middle = scene.follow(self.middle)
+        middle = scene.follow(self.middle)
         half_width, rise, drop = (
             int(np.ceil(reach / scene.nearest / COARSE_PX)) for reach in (self.half_width, self.rise, self.drop)
         )
@@ -84,10 +85,8 @@ class Mouth(torch.nn.Module):
         top = _within(middle[:, 1] - rise * COARSE_PX, scene.top, height - rows * COARSE_PX)
         coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
         edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
-        start = coarse - travel[:, :, None, None]
-        place_upper = self._fine(self.upper.invert(flow_upper, coarse, start, steps=8))
-        start = coarse - edges.lower_travel[:, :, None, None]
-        place_lower = self._fine(self.lower.invert(flow_lower, coarse, start, steps=8))
+        place_upper = self._fine(self.upper.invert(flow_upper, coarse, coarse, GROWING))
+        place_lower = self._fine(self.lower.invert(flow_lower, coarse, coarse, GROWING))
         target = self._fine(coarse)
         show_upper, show_lower = edges.shows(target)
         hole = (1 - show_upper - show_lower).clamp_min(0)
@@ -97,13 +96,12 @@ class Mouth(torch.nn.Module):
         colour = torch.lerp(torch.lerp(lower, upper, share), inside, hole)
         self._paste(frame, colour, left - scene.left, top - scene.top)
 
-    def _move_edge(self, sheet: Sheet, flow: torch.Tensor, edge: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Positions (2, n) of an edge of the lips in the portrait, and where the flow takes them (B, 2, n)."""
+    def _move_edge(self, sheet: Sheet, flow: torch.Tensor, edge: int) -> torch.Tensor:
+        """Where the flow takes an edge of the lips: (B, 2, n)."""
         heights = self.edges[edge, ::EDGE_STRIDE]
         u = torch.linspace(0, 1, len(heights), device=heights.device)
         rest = self.corner[:, None] + self.axes[0, :, None] * u * self.length + self.axes[1, :, None] * heights
-        moved = rest + sheet.sample(flow, rest[None, :, None].expand(len(flow), -1, -1, -1))[:, :, 0]
-        return rest, moved
+        return rest + sheet.sample(flow, rest[None, :, None].expand(len(flow), -1, -1, -1))[:, :, 0]
 
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
@@ -171,19 +169,16 @@ class MovedEdges:
     """Both edges of the lips in one batch of frames, as heights over the line between the moved corners.
 
     Args:
-        upper, lower: positions (2, n) in the portrait and (B, 2, n) in the frames, from `Mouth._move_edge`.
+        upper, lower: positions (B, 2, n) on the canvas, from `Mouth._move_edge`.
     """
 
-    def __init__(self, upper: tuple[torch.Tensor, torch.Tensor], lower: tuple[torch.Tensor, torch.Tensor]) -> None:
-        (_, moved_upper), (rest_lower, moved_lower) = upper, lower
-        middle = rest_lower.shape[-1] // 2
-        self.lower_travel = moved_lower[:, :, middle] - rest_lower[:, middle]
-        self.corner = (moved_upper[:, :, 0] + moved_lower[:, :, 0]) / 2
-        last = (moved_upper[:, :, -1] + moved_lower[:, :, -1]) / 2
+    def __init__(self, upper: torch.Tensor, lower: torch.Tensor) -> None:
+        self.corner = (upper[:, :, 0] + lower[:, :, 0]) / 2
+        last = (upper[:, :, -1] + lower[:, :, -1]) / 2
         self.length = (last - self.corner).norm(dim=1)
         self.along = (last - self.corner) / self.length[:, None]
         self.down = torch.stack([-self.along[:, 1], self.along[:, 0]], 1)
-        heights = torch.stack([self._heights(moved_upper), self._heights(moved_lower)], 1)
+        heights = torch.stack([self._heights(upper), self._heights(lower)], 1)
         middle = heights.mean(1, keepdim=True)
         crossed = heights[:, :1] > heights[:, 1:]
         self.heights = torch.where(crossed, middle, heights)

@@ -66,12 +66,11 @@ class Scene:
         pairs = zip(along, self.distances.tolist(), strict=True)
         return torch.stack([self.view.to_canvas(row, distance, axis) for row, distance in pairs])
 
-    def follow(self, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Displacement on the canvas (B, 2) of a portrait position (2,), and the frame position (B, 2) it gets."""
+    def follow(self, place: torch.Tensor) -> torch.Tensor:
+        """The frame position (B, 2) that a portrait position (2,) gets."""
         here = place.view(1, 2, 1, 1).expand(len(self.flow), 2, 1, 1)
-        travel = self.head.sample(self.flow, here)[:, :, 0, 0]
-        moved = place + travel
-        return travel, moved if self.is_window else self.view.to_frame(moved, self.distances)
+        moved = place + self.head.sample(self.flow, here)[:, :, 0, 0]
+        return moved if self.is_window else self.view.to_frame(moved, self.distances)
 
 
 @dataclass(frozen=True)

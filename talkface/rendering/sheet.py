@@ -177,7 +177,9 @@ class Sheet(torch.nn.Module):
         y = (xy[:, 1] - self.origin[1]) / self.cell_px * (2 / (height - 1)) - 1
         return F.grid_sample(field, torch.stack([x, y], -1), padding_mode="border", align_corners=True)
 
-    def invert(self, flow: torch.Tensor, target: torch.Tensor, start: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    def invert(
+        self, flow: torch.Tensor, target: torch.Tensor, start: torch.Tensor, shares: tuple[float, ...] = (1.0,) * 5
+    ) -> torch.Tensor:
         """Find the places that the flow carries to the target positions.
 
         Newton's iteration with the diagonal of the flow's Jacobian, s <- s - (s + f(s) - target) / (1 + f').
@@ -185,6 +187,8 @@ class Sheet(torch.nn.Module):
         Args:
             flow: (B, 2, h, w) from `flow`.
             target, start: (B, 2, H, W) canvas positions, and a first guess of the answer.
+            shares: how much of the flow each step takes. A flow that grows from step to step is followed where the
+                sheet folds, under a lowered chin; the whole of it at once shows the chin a second time there.
 
         Returns:
             (B, 2, H, W) canvas positions.
@@ -193,8 +197,8 @@ class Sheet(torch.nn.Module):
         slope_y = _central(flow[:, 1:], -2) / self.cell_px
         stacked = torch.cat([flow, slope_x, slope_y], 1)
         place = start
-        for _ in range(steps):
-            here = self.sample(stacked, place)
+        for share in shares:
+            here = share * self.sample(stacked, place)
             error = place + here[:, :2] - target
             place = place - error / (1 + here[:, 2:]).clamp(0.4, 3.0)
         return place
