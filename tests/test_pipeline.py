@@ -11,6 +11,7 @@ from talkface import RenderOptions, pipeline
 from talkface.errors import EnvironmentFailure, RenderError
 from talkface.media import ffmpeg
 from talkface.progress import Progress
+from talkface.space import MotionSpace
 from tests.conftest import write_tone
 
 SMALL = RenderOptions(size=128, seed=1)
@@ -44,6 +45,30 @@ def test_frames_are_duration_times_rate_at_every_rate(light, portrait, tmp_path,
     tone = write_tone(tmp_path / "tone.wav", 2.345, 44_100)
     result = pipeline.render(portrait, tone, tmp_path / "out.mp4", RenderOptions(size=128, fps=fps))
     assert result.frames == round(2.345 * fps) == ffmpeg.count_frames(tmp_path / "out.mp4")
+
+
+def test_a_stored_motion_is_drawn_without_listening(light, portrait, tone, tmp_path, monkeypatch):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "m.csv").write_text("time_s,jawOpen\n0,0\n0.04,0.5\n0.08,1\n")
+    drawn, draw = [], pipeline.draw
+    monkeypatch.setattr(pipeline, "listen", None)
+    monkeypatch.setattr(pipeline, "draw", lambda _, motion, *rest: drawn.append(motion) or draw(_, motion, *rest))
+    options = RenderOptions(size=128, motion=tmp_path / "secret" / "m.csv")
+    result = pipeline.render(portrait, tone, tmp_path / "out.mp4", options)
+    assert result.seed is None
+    assert drawn[0].values.shape == (25, MotionSpace.size)
+    assert drawn[0].values[:3, MotionSpace.index("jawOpen")].tolist() == [0, 0.5, 1]
+    said = ffmpeg.run(*ffmpeg.source(tmp_path / "out.mp4"), "-f", "ffmetadata", "-").decode()
+    assert "m.csv" in said
+    assert "secret" not in said
+
+
+def test_keyframes_reach_the_motion(light, portrait, tone, tmp_path, monkeypatch):
+    (tmp_path / "k.json").write_text('{"keyframes": [{"time": 0, "gaze": [9, 1]}]}')
+    asked, move = [], pipeline.move
+    monkeypatch.setattr(pipeline, "move", lambda *given: asked.append(given) or move(*given))
+    pipeline.render(portrait, tone, tmp_path / "out.mp4", RenderOptions(size=128, controls=str(tmp_path / "k.json")))
+    assert asked[0][-1].curves["gaze"].values.tolist() == [[9, 1]]
 
 
 def test_a_silent_speech_is_rendered_with_a_warning(light, portrait, tmp_path):
