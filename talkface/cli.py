@@ -53,6 +53,7 @@ HeadDistance = Annotated[float, _option("head_distance", "--head-distance")]
 Emotions = Annotated[list[str] | None, _option("emotions", "--emotion", metavar="NAME[:STRENGTH]", show_default=False)]
 Amplitude = Annotated[float, _option("amplitude", "--amplitude")]
 ControlsFile = Annotated[Path | None, _option("controls", "--controls", metavar="FILE", show_default=False)]
+MotionFile = Annotated[Path | None, _option("motion", "--motion", metavar="FILE", show_default=False)]
 Seed = Annotated[int | None, _option("seed", "--seed", show_default=False)]
 Steps = Annotated[int, _option("steps", "--steps", hidden=True)]
 Force = Annotated[bool, _option("force", "--force")]
@@ -71,9 +72,7 @@ def render(
     emotion: Emotions = None,
     amplitude: Amplitude = option_default("amplitude"),
     controls: ControlsFile = option_default("controls"),
-    motion: Annotated[Path | None, _option("motion", "--motion", metavar="FILE", show_default=False)] = option_default(
-        "motion"
-    ),
+    motion: MotionFile = option_default("motion"),
     seed: Seed = option_default("seed"),
     steps: Steps = option_default("steps"),
     device: Device = option_default("device"),
