@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from talkface.motion import conditions
+from talkface.motion.articulation import measure
 from talkface.motion.conditions import AXES, COLUMNS, from_departure, mirrored, to_departure
 from talkface.motion.perform import GAZE_GAIN, STEADY_EYES
 from talkface.options import EMOTIONS
@@ -22,9 +23,10 @@ def tracks(**controls) -> ControlTracks:
 
 
 def small_departure(seed: int = 0) -> np.ndarray:
-    """Head within the free range, dynamics within 0-1."""
+    """Head within the free range, dynamics within 0-1, lips and lids open."""
     values = np.random.default_rng(seed).uniform(0.05, 0.9, (FRAMES, len(AXES))).astype(np.float32)
     values[:, AXES.index("headDistance")] = 0.01
+    values[:, [AXES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight", "mouthPressRight")]] /= 12
     return values
 
 
@@ -91,6 +93,22 @@ def test_a_fixed_head_replaces_the_made_one():
     values = from_departure(small_departure(), asked, TIMES_S, silent=False)
     assert (values[:, ANGLES] == 6.0).all()
     assert not values[:, MotionSpace.columns("headX", "headY")].any()
+
+
+def test_pressed_lips_meet_and_low_lids_close():
+    dynamics = np.zeros((5, len(DYNAMICS_AXES)))
+    jaw, lid = DYNAMICS_AXES.index("jawOpen"), DYNAMICS_AXES.index("eyeBlinkLeft")
+    dynamics[:, jaw] = 0.3
+    dynamics[:, lid] = [0.0, 0.2, 0.5, 0.8, 1.0]
+    closed = conditions.touching(dynamics, np.array([0.0, 0.05, 0.14, 0.2, 0.35]))
+    opening = measure(closed)[0]
+    np.testing.assert_allclose(opening[:2], measure(dynamics)[0][:2])
+    np.testing.assert_allclose(opening[3:], 0, atol=1e-9)
+    assert 0 < opening[2] < opening[1]
+    np.testing.assert_allclose(closed[:2, lid], [0.0, 0.2])
+    assert closed[2, lid] > 0.5
+    np.testing.assert_allclose(closed[3:, lid], 1.0)
+    np.testing.assert_array_equal(closed[:, jaw], dynamics[:, jaw])
 
 
 def test_mirroring_twice_changes_nothing_and_once_swaps_sides():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.motion.articulation import silence_of
+from talkface.motion.articulation import OPENING_PER_UNIT, measure, silence_of
 from talkface.motion.emotion import emotion_offset
 from talkface.motion.life import ease
 from talkface.motion.perform import (
@@ -35,7 +35,12 @@ _SHIFT = MotionSpace.columns("headX", "headY")
 _LIDS = [DYNAMICS_AXES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 _MOUTH = [DYNAMICS_AXES.index(name) for name in MOUTH_AXES]
 _EXPRESSION = [i for i in range(len(DYNAMICS_AXES)) if i not in (*_LIDS, *_MOUTH)]
+_PRESS = DYNAMICS_AXES.index("mouthPressRight")
 SETTLE_S = 0.2
+PRESSED_LIPS = (0.08, 0.2)
+"""Of mouthPress, which is .35 when an m is certain."""
+
+LOW_LIDS = (0.25, 0.7)
 
 AUDIO_EXTRAS = 5
 GAZE_UNIT_DEG = 20.0
@@ -130,8 +135,25 @@ def from_departure(departure: np.ndarray, tracks: ControlTracks, times_s: np.nda
     share[:, _EXPRESSION] = moved
     share[:, _LIDS] = np.minimum(1.0, 10 * moved)
     share[:, _MOUTH] = not silent
-    values[:, MotionSpace.dynamics] = np.clip(emotion + share * (made[:, MotionSpace.dynamics] - emotion), 0.0, 1.0)
+    added = share * (made[:, MotionSpace.dynamics] - emotion)
+    values[:, MotionSpace.dynamics] = touching(np.clip(emotion + added, 0.0, 1.0), added[:, _PRESS])
     return values
+
+
+def touching(dynamics: np.ndarray, pressed: np.ndarray) -> np.ndarray:
+    """Let what is nearly shut shut (T, K): a mean of many motions closes lips and lids not quite.
+
+    Lips `pressed` (T,) by the voice as far as `PRESSED_LIPS` meet; lids as low as `LOW_LIDS` close.
+    """
+    dynamics = dynamics.copy()
+    low, high = PRESSED_LIPS
+    gap = measure(dynamics)[0] / -OPENING_PER_UNIT["mouthClose"]
+    close = DYNAMICS_AXES.index("mouthClose")
+    dynamics[:, close] = np.clip(dynamics[:, close] + gap * ease((pressed - low) / (high - low)), 0.0, 1.0)
+    low, high = LOW_LIDS
+    lids = dynamics[:, _LIDS]
+    dynamics[:, _LIDS] = np.maximum(lids, ease((lids - low) / (high - low)))
+    return dynamics
 
 
 def mirrored(values: np.ndarray) -> np.ndarray:
