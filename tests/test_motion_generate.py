@@ -15,6 +15,8 @@ from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatur
 PHONES = ("sil", "AA")
 CONFIG = DenoiserConfig(AXES, PHONES, ("teacher", "grid_s1"), len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 20, 4)
 
+FIVE_ROWS = ControlTracks.constant(Controls(), 5, 25.0)
+
 
 @pytest.fixture(scope="module")
 def model() -> MotionModel:
@@ -77,12 +79,17 @@ def test_silence_without_amplitude_is_exactly_the_portrait(model):
 def test_passes_sum_to_one_and_guide_only_what_is_asked():
     nothing, gaze = (ControlTracks.constant(Controls(yaw), 3, 25.0) for yaw in (0.0, 9.0))
     moody = ControlTracks.constant(Controls(emotions=(("sad", 0.5),)), 3, 25.0)
-    for tracks, left_out in ((nothing, ["audio"]), (gaze, ["audio", "gaze"]), (moody, ["audio", "emotion"])):
-        plan = generate_module.passes(tracks)
-        np.testing.assert_allclose(sum(one.weight for one in plan), 1, rtol=1e-6)
-        assert [one.without for one in plan if one.without] == left_out
-    head = AXES.index("headYaw")
-    assert [one.weight[head] for one in generate_module.passes(nothing)] == [1, 0, 0]
+    for tracks, course, lips in ((nothing, [], []), (gaze, ["gaze"], []), (moody, ["emotion"], ["emotion"])):
+        plans = generate_module.course_passes(tracks), generate_module.lip_passes(tracks)
+        for plan, left_out in zip(plans, (course, ["audio", *lips]), strict=True):
+            assert sum(one.weight for one in plan) == pytest.approx(1)
+            assert [one.without for one in plan if one.without] == left_out
+
+
+def test_seeds_differ_in_head_brows_lids_and_smile(model):
+    first, other = (model.departures(voice(1.0), FIVE_ROWS, seed, 3) for seed in (1, 2))
+    for name in ("headYaw", "browInnerUp", "mouthSmileLeft", "eyeBlinkLeft"):
+        assert not np.allclose(first[:, AXES.index(name)], other[:, AXES.index(name)])
 
 
 def test_speaking_comes_from_the_voice(model):

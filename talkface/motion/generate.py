@@ -2,6 +2,7 @@
 
 1. The voice becomes rows of what is heard, the controls rows of what is asked (`conditions`).
 2. Window after window, DDIM turns noise from the seed into departures from rest (`windows`, `sampler`, `denoiser`).
+   The lips, which the voice determines, are the guess from pure noise: the mean of all that fits the voice.
 3. Departures become motion: amplitude scales head and expression, asked gaze and distance are put back exactly.
 
 Everything is made at 25 frames/s and then read at the wanted rate, so that the same seed gives the same performance at
@@ -10,7 +11,7 @@ every frame rate; the noise comes from a CPU generator, so that it does on every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,11 +26,10 @@ from talkface.motion.denoiser import (
     AUDIO_ROWS_PER_FRAME,
     CONDITIONS,
     MOTION_RATE_HZ,
-    Context,
     Denoiser,
     DenoiserConfig,
 )
-from talkface.motion.sampler import ddim, decided_first, guided
+from talkface.motion.sampler import Denoise, ddim, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.windows import roll_out
 from talkface.space import MOUTH_AXES, MotionSpace
@@ -41,43 +41,48 @@ GUIDANCE = {"audio": 0.5, "gaze": 1.0, "emotion": 0.15}
 """lambda_A and lambda_g of VASA-1 (sec. 3.2), and how much an asked emotion is pressed."""
 
 TEACHER, REAL = "teacher", "grid_s1"
-REAL_SHARE = 0.3
-"""How much of the mouth follows the tracked real mouths; the rest follows the rules' many voices and languages."""
+REAL_SHARE = 0.4
+"""How much of the lips follows tracked real lips; the rest follows the rules' many voices and languages."""
+
+LIPS = tuple(name for name in MOUTH_AXES if not name.startswith("mouthSmile"))
+"""What the voice determines, so that its mean is wanted; smiles, head, gaze, lids and brows are drawn."""
 
 OVERLAP = 6
 
 
-LIPS = tuple(name for name in MOUTH_AXES if not name.startswith("mouthSmile"))
-"""What the voice determines: the first guess stands. Smiles, head, gaze, lids and brows are drawn."""
-
-
 @dataclass(frozen=True)
 class Pass:
-    """One guess of the several that a step blends.
-
-    Attributes:
-        source: the kind of recording imitated.
-        without: the condition left out, "" for none.
-        weight: (M,) share of every axis in the blend.
-    """
+    """One of the guesses that a step blends: the kind of recording imitated, the condition left out, its weight."""
 
     source: str
-    without: str
-    weight: np.ndarray
+    without: str | None
+    weight: float
 
 
-def passes(tracks: ControlTracks) -> list[Pass]:
-    """The guesses of one step: the voice guides the mouth; gaze and emotion guide the rest where they are asked for."""
-    mouth = np.isin(conditions.AXES, MOUTH_AXES).astype(np.float32)
-    strength = {"audio": GUIDANCE["audio"] * mouth}
-    if tracks.gaze_deg.any():
-        strength["gaze"] = GUIDANCE["gaze"] * (1 - mouth)
-    if tracks.emotion.any():
-        strength["emotion"] = np.full_like(mouth, GUIDANCE["emotion"])
-    whole = 1 + sum(strength.values())
-    real = REAL_SHARE * mouth
-    full = [Pass(TEACHER, "", whole * (1 - real)), Pass(REAL, "", whole * real)]
-    return full + [Pass(TEACHER, name, -size) for name, size in strength.items()]
+def course_passes(tracks: ControlTracks) -> list[Pass]:
+    """The guesses of a step on the way from noise to motion, guided by the gaze and the emotion where one is asked."""
+    asked = {"gaze": tracks.gaze_deg.any(), "emotion": tracks.emotion.any()}
+    strengths = {name: GUIDANCE[name] for name, wanted in asked.items() if wanted}
+    return _guidance(strengths)
+
+
+def lip_passes(tracks: ControlTracks) -> list[Pass]:
+    """The guesses whose blend is the mean of the lips, guided by the voice and by an asked emotion."""
+    strengths = {"audio": GUIDANCE["audio"]} | ({"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {})
+    first, *others = _guidance(strengths)
+    return [
+        replace(first, weight=first.weight * (1 - REAL_SHARE)),
+        replace(first, source=REAL, weight=first.weight * REAL_SHARE),
+        *others,
+    ]
+
+
+def _guidance(strengths: dict[str, float]) -> list[Pass]:
+    """Classifier-free guidance: everything known, less what would be guessed without each condition."""
+    return [
+        Pass(TEACHER, None, 1 + sum(strengths.values())),
+        *(Pass(TEACHER, name, -strength) for name, strength in strengths.items()),
+    ]
 
 
 class Inputs:
@@ -132,21 +137,20 @@ class MotionModel:
     def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> np.ndarray:
         """Departures (T, M) at 25 frames/s, for controls of T rows at that rate, before amplitude."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
-        inputs, plan = Inputs(features, tracks, config), passes(tracks)
-        lips = torch.from_numpy(np.isin(conditions.AXES, LIPS)).to(self.device)
+        inputs, course, lips = Inputs(features, tracks, config), course_passes(tracks), lip_passes(tracks)
+        decided = torch.from_numpy(np.isin(config.axes, LIPS)).to(self.device)
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
             noise = torch.randn(1, config.window, len(config.axes), generator=generator).to(self.device)
-            context = self._context(inputs, start, previous, plan)
-            weights = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
-            denoise = decided_first(guided(self._guess(context), weights), lips)
-            return ddim(denoise, noise, self.kept, steps)[0].cpu().numpy()
+            drawn = ddim(self._denoise(inputs, start, previous, course), noise, self.kept, steps)
+            mean = self._denoise(inputs, start, previous, lips)(noise, len(self.kept) - 1)
+            return torch.where(decided, mean, drawn)[0].cpu().numpy()
 
         made = roll_out(len(tracks), -self.mean / self.spread, config.context, config.window, OVERLAP, window)
         return made * self.spread + self.mean
 
-    def _context(self, inputs: Inputs, start: int, previous: np.ndarray, plan: list[Pass]) -> Context:
-        """All passes of the window that starts at frame `start`."""
+    def _denoise(self, inputs: Inputs, start: int, previous: np.ndarray, plan: list[Pass]) -> Denoise:
+        """The blended guesses for the window that starts at frame `start`."""
         keep = torch.ones(len(plan), len(CONDITIONS))
         for row, one in enumerate(plan):
             if one.without:
@@ -157,16 +161,14 @@ class MotionModel:
             return torch.from_numpy(rows).to(self.device).expand(len(plan), -1, -1)
 
         asked = {name: batch(rows) for name, rows in inputs.asked(start).items()}
-        return self.net.embed(
-            batch(inputs.heard(start)), asked, batch(previous), source.to(self.device), keep.to(self.device)
-        )
+        conditions = (batch(inputs.heard(start)), asked, batch(previous), source.to(self.device), keep.to(self.device))
+        context = self.net.embed(*conditions)
 
-    def _guess(self, context: Context):
         def guess(x: torch.Tensor, step: int) -> torch.Tensor:
             share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)
             return self.net.guess(x, share, context)
 
-        return guess
+        return guided(guess, torch.tensor([one.weight for one in plan], device=self.device))
 
     def perform(
         self, features: SpeechFeatures, tracks: ControlTracks, fps: float, frames: int, seed: int, steps: int

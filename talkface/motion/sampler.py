@@ -37,31 +37,14 @@ def guided(denoise: Denoise, weights: torch.Tensor) -> Denoise:
 
     x_0 = sum_p w_p f(x_t, conditions p)
 
-    `denoise` takes the batch of all P conditions, so that the passes run together; `weights` (P, M) or (P, 1) may
-    differ per axis and sum to 1 over p. Classifier-free guidance by several conditions at once (VASA-1, eq. 3),
+    `denoise` takes the batch of all P conditions, so that the passes run together; `weights` (P,) sum to 1.
+    Classifier-free guidance by several conditions at once (VASA-1, eq. 3),
     x_0 = (1 + sum_c lambda_c) f(x_t, all) - sum_c lambda_c f(x_t, all but c), is w = (1 + sum lambda, -lambda_1, ...).
     """
-    weights = weights.unsqueeze(1)
+    weights = weights.view(-1, 1, 1)
 
     def blend(x: torch.Tensor, step: int) -> torch.Tensor:
         guesses = denoise(x.expand(len(weights), -1, -1), step)
         return (weights * guesses).sum(0, keepdim=True)
 
     return blend
-
-
-def decided_first(denoise: Denoise, axes: torch.Tensor) -> Denoise:
-    """Let the first guess stand for the axes (M,) marked true, at every later step, as a `Denoise` for one walk.
-
-    Seen through pure noise, the best guess is the mean of all the motions that fit the conditions. That is what is
-    wanted of axes which the conditions determine; the others are drawn step by step, knowing what was decided.
-    """
-    first: list[torch.Tensor] = []
-
-    def hold(x: torch.Tensor, step: int) -> torch.Tensor:
-        guess = denoise(x, step)
-        if not first:
-            first.append(guess)
-        return torch.where(axes, first[0], guess)
-
-    return hold
