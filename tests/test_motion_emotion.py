@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from talkface.motion.articulation import PRESSED
 from talkface.motion.emotion import add_emotion, emotion_offset, emotion_style
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES
@@ -80,6 +81,14 @@ def test_closed_lips_stay_closed_and_open_lips_may_open_more(name):
     assert moved[1, COLUMN("jawOpen")] >= dynamics[1, COLUMN("jawOpen")]
     assert moved.min() >= 0
     assert moved.max() <= 1
+
+
+def test_a_smile_rests_and_gives_way_to_a_p():
+    dynamics = np.zeros((2, len(DYNAMICS_AXES)))
+    dynamics[1, [COLUMN("mouthPressLeft"), COLUMN("mouthPressRight")]] = PRESSED
+    rest, pressed = add_emotion(dynamics, emotion_offset(strengths(happy=1.0)), np.ones(2))
+    assert 0.6 * rest[COLUMN("mouthSmileLeft")] < pressed[COLUMN("mouthSmileLeft")] < rest[COLUMN("mouthSmileLeft")]
+    assert pressed[COLUMN("mouthShrugLower")] > rest[COLUMN("mouthShrugLower")]
 
 
 def test_sadness_slows_and_lowers_and_happiness_enlivens():
