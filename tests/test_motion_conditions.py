@@ -98,12 +98,14 @@ def test_a_fixed_head_replaces_the_made_one():
 def test_pressed_lips_meet_and_low_lids_close():
     dynamics = np.zeros((5, len(DYNAMICS_AXES)))
     jaw, lid = DYNAMICS_AXES.index("jawOpen"), DYNAMICS_AXES.index("eyeBlinkLeft")
-    dynamics[:, jaw] = 0.3
+    dynamics[:, jaw] = 0.1
+    dynamics[4, jaw] = 0.5
     dynamics[:, lid] = [0.0, 0.2, 0.5, 0.8, 1.0]
     closed = conditions.touching(dynamics, np.array([0.0, 0.05, 0.14, 0.2, 0.35]))
     opening = measure(closed)[0]
     np.testing.assert_allclose(opening[:2], measure(dynamics)[0][:2])
-    np.testing.assert_allclose(opening[3:], 0, atol=1e-9)
+    assert opening[3] == pytest.approx(0, abs=1e-9)
+    assert opening[4] == measure(dynamics)[0][4]
     assert 0 < opening[2] < opening[1]
     np.testing.assert_allclose(closed[:2, lid], [0.0, 0.2])
     assert closed[2, lid] > 0.5

@@ -40,6 +40,9 @@ SETTLE_S = 0.2
 PRESSED_LIPS = (0.08, 0.2)
 """Of mouthPress, which is .35 when an m is certain."""
 
+NEAR_LIPS = (0.06, 0.12)
+"""Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
+
 LOW_LIDS = (0.25, 0.7)
 
 AUDIO_EXTRAS = 5
@@ -143,17 +146,22 @@ def from_departure(departure: np.ndarray, tracks: ControlTracks, times_s: np.nda
 def touching(dynamics: np.ndarray, pressed: np.ndarray) -> np.ndarray:
     """Let what is nearly shut shut (T, K): a mean of many motions closes lips and lids not quite.
 
-    Lips `pressed` (T,) by the voice as far as `PRESSED_LIPS` meet; lids as low as `LOW_LIDS` close.
+    Lips `pressed` (T,) by the voice as far as `PRESSED_LIPS` meet if they are as near as `NEAR_LIPS`; lids as low as
+    `LOW_LIDS` close.
     """
-    dynamics = dynamics.copy()
-    low, high = PRESSED_LIPS
-    gap = measure(dynamics)[0] / -OPENING_PER_UNIT["mouthClose"]
+    dynamics, opening = dynamics.copy(), measure(dynamics)[0]
+    near, wide = NEAR_LIPS
+    share = _rise(pressed, *PRESSED_LIPS) * np.clip((wide - opening) / (wide - near), 0, 1)
     close = DYNAMICS_AXES.index("mouthClose")
-    dynamics[:, close] = np.clip(dynamics[:, close] + gap * ease((pressed - low) / (high - low)), 0.0, 1.0)
-    low, high = LOW_LIDS
+    dynamics[:, close] = np.clip(dynamics[:, close] - share * opening / OPENING_PER_UNIT["mouthClose"], 0.0, 1.0)
     lids = dynamics[:, _LIDS]
-    dynamics[:, _LIDS] = np.maximum(lids, ease((lids - low) / (high - low)))
+    dynamics[:, _LIDS] = np.maximum(lids, _rise(lids, *LOW_LIDS))
     return dynamics
+
+
+def _rise(value: np.ndarray, low: float, high: float) -> np.ndarray:
+    """From 0 at `low` smoothly to 1 at `high`."""
+    return ease((value - low) / (high - low))
 
 
 def mirrored(values: np.ndarray) -> np.ndarray:

@@ -47,7 +47,11 @@ REAL_SHARE = 0.4
 LIPS = tuple(name for name in MOUTH_AXES if not name.startswith("mouthSmile"))
 """What the voice determines, so that its mean is wanted; smiles, head, gaze, lids and brows are drawn."""
 
+HEAD_GAIN = 1.25
+"""The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
+
 OVERLAP = 6
+_HEAD = ("headYaw", "headPitch", "headRoll", "headX", "headY")
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ class MotionModel:
             return torch.where(decided, mean, drawn)[0].cpu().numpy()
 
         made = roll_out(len(tracks), -self.mean / self.spread, config.context, config.window, OVERLAP, window)
-        return made * self.spread + self.mean
+        return (made * self.spread + self.mean) * np.where(np.isin(config.axes, _HEAD), np.float32(HEAD_GAIN), 1)
 
     def _denoise(self, inputs: Inputs, start: int, previous: np.ndarray, plan: list[Pass]) -> Denoise:
         """The blended guesses for the window that starts at frame `start`."""
