@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
+from talkface.rendering.refiner import CropFrame, Refiner, refine
 from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
 from talkface.rendering.teeth import Plate
@@ -18,6 +19,7 @@ GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see 
 EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
+HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
@@ -31,6 +33,7 @@ class Mouth(torch.nn.Module):
         plates: the lower and the upper painted plate.
         throat: (3,) colour of the darkness behind them, 0-255.
         pivot: (3,) about which the head turns.
+        refiner: the network that corrects what is drawn.
     """
 
     def __init__(
@@ -42,8 +45,10 @@ class Mouth(torch.nn.Module):
         plates: tuple[Plate, Plate],
         throat: np.ndarray,
         pivot: np.ndarray,
+        refiner: Refiner,
     ) -> None:
         super().__init__()
+        self.refiner = refiner
         rows, columns = _rectangle(line, canvas, fields.rigidity.shape[0])
         sheets = []
         for side in ("upper", "lower"):
@@ -92,8 +97,9 @@ class Mouth(torch.nn.Module):
         hole = (1 - show_upper - show_lower).clamp_min(0)
         share = show_upper / (show_upper + show_lower).clamp_min(1e-4)
         upper, lower = sample_texture(texture, place_upper), sample_texture(texture, place_lower)
-        inside = self._inside(texture, hole, target, asked, speaking, rotation, shift)
+        inside, painted = self._inside(texture, hole, target, asked, speaking, rotation, shift)
         colour = torch.lerp(torch.lerp(lower, upper, share), inside, hole)
+        colour = refine(self.refiner, colour, painted, target, edges.frame(self.length))
         self._paste(frame, colour, left - scene.left, top - scene.top)
 
     def _move_edge(self, sheet: Sheet, flow: torch.Tensor, edge: int) -> torch.Tensor:
@@ -120,18 +126,21 @@ class Mouth(torch.nn.Module):
         away = (u < 0) | (u > 1)
         return [torch.where(away, own_side, v - height) for own_side, height in zip((-9.0, 9.0), heights, strict=True)]
 
-    def _inside(self, texture, hole, target, asked, speaking, rotation, shift) -> torch.Tensor:
-        batch, _, height, width = hole.shape
-        light = self._light(hole)
-        colour = self.throat.view(1, 3, 1, 1).expand(batch, 3, height, width)
-        for plate in (self.lower_plate, self.upper_plate):
-            layer = sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
-            colour = torch.lerp(colour, layer[:, :3], layer[:, 3:])
-        colour = colour * light
+    def _inside(self, texture, hole, target, asked, speaking, rotation, shift) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is behind the lips (B, 3, h, w), and how much of it (anything, upper, lower plate) is painted, 0-1."""
+        lower, upper = (
+            sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
+            for plate in (self.lower_plate, self.upper_plate)
+        )
+        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:])
+        colour = torch.lerp(colour, upper[:, :3], upper[:, 3:]) * self._light(hole)
+        painted = hole
         if self.shows_inside:
             own, share = self._own_inside(texture, target, speaking, rotation, shift)
             colour = torch.lerp(colour, own, share)
-        return colour
+            painted = ((hole * (1 - share) - HARDLY) / (1 - HARDLY)).clamp_min(0)
+        upper_share, lower_share = upper[:, 3:], (1 - upper[:, 3:]) * lower[:, 3:]
+        return colour, torch.cat([painted, painted * upper_share, painted * lower_share], 1)
 
     def _own_inside(self, texture, target, speaking, rotation, shift) -> tuple[torch.Tensor, torch.Tensor]:
         """What the portrait shows between its own lips (B, 3, h, w), following the head, and where to show it, 0-1.
@@ -182,6 +191,10 @@ class MovedEdges:
         middle = heights.mean(1, keepdim=True)
         crossed = heights[:, :1] > heights[:, 1:]
         self.heights = torch.where(crossed, middle, heights)
+
+    def frame(self, length: float) -> CropFrame:
+        """Where a mouth `length` pixels wide, centred between the corners, is seen by the refiner."""
+        return CropFrame(self.corner + self.along * (self.length[:, None] - length) / 2, self.along, length)
 
     def _coordinates(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """u (0-1 between the corners) and v (pixels) of positions (B, 2, n)."""

@@ -16,6 +16,7 @@ from talkface.rendering.eyes import EYES, Eye, EyeShape, eye_shape, sclera_colou
 from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line, release_shares
 from talkface.rendering.mouth import Mouth
+from talkface.rendering.refiner import Refiner
 from talkface.rendering.sampling import sample_texture
 from talkface.rendering.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
 from talkface.rendering.teeth import make_plates, mouth_light, own_teeth
@@ -159,7 +160,7 @@ class Renderer:
         self.head = Sheet(whole, head_basis, everything, everything, canvas, pivot).to(self.device)
         self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
         plates = make_plates(fit, canvas, line, light, own)
-        self.mouth = Mouth(fit, canvas, fields, line, plates, light.throat, pivot).to(self.device)
+        self.mouth = Mouth(fit, canvas, fields, line, plates, light.throat, pivot, Refiner.load()).to(self.device)
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares()).to(self.device)
