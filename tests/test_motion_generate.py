@@ -82,8 +82,17 @@ def test_passes_sum_to_one_and_guide_only_what_is_asked():
     for tracks, course, lips in ((nothing, [], []), (gaze, ["gaze"], []), (moody, ["emotion"], ["emotion"])):
         plans = generate_module.course_passes(tracks), generate_module.lip_passes(tracks)
         for plan, left_out in zip(plans, (course, ["audio", *lips]), strict=True):
-            assert sum(one.weight for one in plan) == pytest.approx(1)
+            np.testing.assert_allclose(sum(one.weight for one in plan), 1, rtol=1e-6)
             assert [one.without for one in plan if one.without] == left_out
+
+
+def test_real_lips_open_the_mouth_but_neither_press_it_nor_feel():
+    calm = generate_module.lip_passes(FIVE_ROWS)[1]
+    assert calm.source == "grid_s1"
+    assert calm.weight[AXES.index("jawOpen")] > 0.3
+    assert not calm.weight[[AXES.index(name) for name in ("mouthPressLeft", "mouthSmileLeft", "headYaw")]].any()
+    moved = ControlTracks.constant(Controls(emotions=(("sad", 1.0),)), 5, 25.0)
+    assert not generate_module.lip_passes(moved)[1].weight.any()
 
 
 def test_seeds_differ_in_head_brows_lids_and_smile(model):

@@ -64,3 +64,10 @@ def test_guidance_follows_its_formula():
     assert blended.shape == x.shape
     torch.testing.assert_close(blended, torch.full_like(x, 2.5 * 1.0 - 0.5 * 0.5 - 1.0 * -2.0))
     torch.testing.assert_close(seen[0], x.expand(3, -1, -1))
+
+
+def test_each_axis_may_have_its_own_guidance():
+    guesses = torch.tensor([[1.0, 1.0], [3.0, 3.0]]).view(2, 1, 2)
+    weights = torch.tensor([[1.0, 2.0], [0.0, -1.0]])
+    blended = guided(lambda x, step: guesses + 0 * x, weights)(torch.zeros(1, 4, 2), 0)
+    torch.testing.assert_close(blended, torch.tensor([1.0, -1.0]).expand(1, 4, 2))

@@ -45,6 +45,13 @@ NEAR_LIPS = (0.06, 0.12)
 
 LOW_LIDS = (0.25, 0.7)
 
+
+def axis_names(*names: str, but: str = "") -> tuple[str, ...]:
+    """Axes of these names, once each, in the order of `AXES`; a name without its side stands for both sides."""
+    wanted = {name for name in names if name != but}
+    return tuple(a for a in AXES if wanted & {a, a.removesuffix("Left"), a.removesuffix("Right")})
+
+
 AUDIO_EXTRAS = 5
 GAZE_UNIT_DEG = 20.0
 DISTANCE_UNIT = 0.25

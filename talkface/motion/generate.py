@@ -19,7 +19,8 @@ import torch
 from talkface import weights
 from talkface.errors import EnvironmentFailure
 from talkface.motion import conditions
-from talkface.motion.articulation import sample, speaking_curve
+from talkface.motion.articulation import OPENING_PER_UNIT, WIDTH_PER_UNIT, sample, speaking_curve
+from talkface.motion.conditions import axis_names
 from talkface.motion.denoiser import (
     AUDIO_AFTER,
     AUDIO_BEFORE,
@@ -32,7 +33,7 @@ from talkface.motion.denoiser import (
 from talkface.motion.sampler import Denoise, ddim, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.windows import roll_out
-from talkface.space import MOUTH_AXES, MotionSpace
+from talkface.space import MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME = "motion_denoiser"
@@ -42,10 +43,11 @@ GUIDANCE = {"audio": 0.5, "gaze": 1.0, "emotion": 0.15}
 
 TEACHER, REAL = "teacher", "grid_s1"
 REAL_SHARE = 0.4
-"""How much of the lips follows tracked real lips; the rest follows the rules' many voices and languages."""
+"""How much of the lips' opening and width follows tracked real lips; the rest follows the rules' many voices."""
 
-LIPS = tuple(name for name in MOUTH_AXES if not name.startswith("mouthSmile"))
-"""What the voice determines, so that its mean is wanted; smiles, head, gaze, lids and brows are drawn."""
+OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
+LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
+"""What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
 
 HEAD_GAIN = 1.25
 """The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
@@ -56,11 +58,12 @@ _HEAD = ("headYaw", "headPitch", "headRoll", "headX", "headY")
 
 @dataclass(frozen=True)
 class Pass:
-    """One of the guesses that a step blends: the kind of recording imitated, the condition left out, its weight."""
+    """One of the guesses that a step blends: the kind of recording imitated, the condition left out, and its weight
+    (M,) per axis."""
 
     source: str
     without: str | None
-    weight: float
+    weight: np.ndarray
 
 
 def course_passes(tracks: ControlTracks) -> list[Pass]:
@@ -74,18 +77,17 @@ def lip_passes(tracks: ControlTracks) -> list[Pass]:
     """The guesses whose blend is the mean of the lips, guided by the voice and by an asked emotion."""
     strengths = {"audio": GUIDANCE["audio"]} | ({"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {})
     first, *others = _guidance(strengths)
-    return [
-        replace(first, weight=first.weight * (1 - REAL_SHARE)),
-        replace(first, source=REAL, weight=first.weight * REAL_SHARE),
-        *others,
-    ]
+    calm = 1 - float(tracks.emotion[:, 1:].max(initial=0))  # the real lips were read without any emotion
+    real = REAL_SHARE * calm * np.isin(conditions.AXES, OPENING).astype(np.float32)
+    return [replace(first, weight=first.weight * (1 - real)), Pass(REAL, None, first.weight * real), *others]
 
 
 def _guidance(strengths: dict[str, float]) -> list[Pass]:
     """Classifier-free guidance: everything known, less what would be guessed without each condition."""
+    every = np.ones(len(conditions.AXES), np.float32)
     return [
-        Pass(TEACHER, None, 1 + sum(strengths.values())),
-        *(Pass(TEACHER, name, -strength) for name, strength in strengths.items()),
+        Pass(TEACHER, None, (1 + sum(strengths.values())) * every),
+        *(Pass(TEACHER, name, -strength * every) for name, strength in strengths.items()),
     ]
 
 
@@ -165,14 +167,15 @@ class MotionModel:
             return torch.from_numpy(rows).to(self.device).expand(len(plan), -1, -1)
 
         asked = {name: batch(rows) for name, rows in inputs.asked(start).items()}
-        conditions = (batch(inputs.heard(start)), asked, batch(previous), source.to(self.device), keep.to(self.device))
-        context = self.net.embed(*conditions)
+        told = (batch(inputs.heard(start)), asked, batch(previous), source.to(self.device), keep.to(self.device))
+        context = self.net.embed(*told)
 
         def guess(x: torch.Tensor, step: int) -> torch.Tensor:
             share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)
             return self.net.guess(x, share, context)
 
-        return guided(guess, torch.tensor([one.weight for one in plan], device=self.device))
+        shares = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
+        return guided(guess, shares)
 
     def perform(
         self, features: SpeechFeatures, tracks: ControlTracks, fps: float, frames: int, seed: int, steps: int

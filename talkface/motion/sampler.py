@@ -37,11 +37,12 @@ def guided(denoise: Denoise, weights: torch.Tensor) -> Denoise:
 
     x_0 = sum_p w_p f(x_t, conditions p)
 
-    `denoise` takes the batch of all P conditions, so that the passes run together; `weights` (P,) sum to 1.
+    `denoise` takes the batch of all P conditions, so that the passes run together; `weights` (P,) or (P, M), for every
+    axis its own, sum to 1 over p.
     Classifier-free guidance by several conditions at once (VASA-1, eq. 3),
     x_0 = (1 + sum_c lambda_c) f(x_t, all) - sum_c lambda_c f(x_t, all but c), is w = (1 + sum lambda, -lambda_1, ...).
     """
-    weights = weights.view(-1, 1, 1)
+    weights = weights.view(len(weights), 1, -1)
 
     def blend(x: torch.Tensor, step: int) -> torch.Tensor:
         guesses = denoise(x.expand(len(weights), -1, -1), step)
