@@ -18,7 +18,8 @@ from training.tracker_refine import PARTS, config_of
 NOTES = {
     "about": "Face tracker: a detector for whole pictures, a network that reads 478 landmarks from an upright crop, "
     "and two that read eyes and mouth once more.",
-    "data": "data/faces (generated, official, congress; every tenth file held out), labelled by MediaPipe Face Mesh.",
+    "data": "data/faces (generated, official, congress; every tenth file held out), labelled by MediaPipe Face Mesh; "
+    "some of them drawn with other mouths by talkface itself.",
     "licence": "Apache-2.0",
 }
 

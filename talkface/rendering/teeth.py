@@ -22,6 +22,7 @@ TONGUE = np.array([0.94, 0.62, 0.60])
 SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
 THROAT = np.array([0.30, 0.13, 0.12])
 TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 550 smiles are within 6 % of it
+TALLEST_TEETH = 0.3  # of the mouth's width, below the upper lip; further down is tongue
 TOOTH_GAP = 0.015  # of the mouth's width: the model's teeth stand this far apart at most
 THROAT_CM = 3.0  # how far forward (z of the face model) the throat reaches; the teeth begin at 4.8
 LAMP = np.array([0.0, 0.25, 0.97])
@@ -96,8 +97,9 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
         return None
     xy = np.stack(np.meshgrid(np.arange(still.shape[1]), np.arange(still.shape[0])), -1).astype(np.float32)
     u, v = line.coordinates(xy)
-    between = np.minimum(v - line.height(line.upper, u), line.height(line.lower, u) - v)
-    chosen = (between > 1.5) & (u > 0.15) & (u < 0.85)
+    below = v - line.height(line.upper, u)
+    between = np.minimum(below, line.height(line.lower, u) - v)
+    chosen = (between > 1.5) & (below < TALLEST_TEETH * line.length) & (u > 0.15) & (u < 0.85)
     if chosen.sum() < 20:
         return None
     pixels, heights = still[chosen].astype(np.float32) / 255, v[chosen]
