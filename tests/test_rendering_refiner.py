@@ -83,3 +83,16 @@ def test_the_correction_is_the_same_in_every_place_and_size_of_batch():
         together = refine(net, colour, painted, target.expand(2, -1, -1, -1), frame)
         alone = refine(net, colour[1:], painted[1:], target, mouth())
     torch.testing.assert_close(together[1:], alone, atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize(("tint", "stays_grey"), [(0.0, True), (30.0, False)])
+def test_a_black_and_white_mouth_stays_black_and_white(tint, stays_grey):
+    torch.manual_seed(0)
+    net = Refiner()
+    torch.nn.init.normal_(net.out.weight)
+    target = canvas()
+    colour = torch.full((1, 3, *target.shape[2:]), 100.0)
+    colour[:, 0] += tint
+    refined = refine(net, colour, torch.ones_like(colour), target, mouth())
+    assert (refined - colour).abs().max() > 5
+    assert bool((refined - refined.mean(1, keepdim=True)).abs().max() < 1) == stays_grey

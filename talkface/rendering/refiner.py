@@ -20,6 +20,7 @@ CROP_PX = (48, 64)  # rows, columns
 CROP_REACH = (1.125, 1.5)  # height and width of the crop, of the mouth's width
 CROP_RISE = 0.35  # of the mouth's width: how far above the corners the crop begins
 PICTURE_CHANNELS, MASK_CHANNELS = 3, 3
+GREY = (0.005, 0.015)  # mean distance from grey, of -1 to 1, of pictures without colour and with
 BORDER_PX = 3  # the outermost positions of a patch are not evenly spaced
 WEIGHTS_NAME = "refiner"
 
@@ -123,5 +124,14 @@ def refine(net: Refiner, colour: torch.Tensor, painted: torch.Tensor, target, fr
     pixel = BORDER_PX + (frame.places() - first) / (last - first) * (size - 1 - 2 * BORDER_PX)
     grid = (pixel / (size - 1) * 2 - 1).movedim(1, -1)
     seen = F.grid_sample(drawn, grid, padding_mode="border", align_corners=True)
-    correction = net(seen[:, :PICTURE_CHANNELS], seen[:, PICTURE_CHANNELS:]) * 127.5
+    picture, masks = seen[:, :PICTURE_CHANNELS], seen[:, PICTURE_CHANNELS:]
+    correction = _as_colourful(net(picture, masks) * 127.5, picture)
     return (colour + F.grid_sample(correction, frame.grid(target), align_corners=False)).clamp(0, 255)
+
+
+def _as_colourful(correction: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    """The correction (B, 3, h, w) without a tint where the picture (B, 3, h, w) is black and white."""
+    none, enough = GREY
+    colour = (picture - picture.mean(1, keepdim=True)).abs().mean((1, 2, 3)).view(-1, 1, 1, 1)
+    share = ((colour - none) / (enough - none)).clamp(0, 1)
+    return torch.lerp(correction.mean(1, keepdim=True).expand_as(correction), correction, share)
