@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from talkface.types import SpeechFeatures
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-GAZES = {"left": (-20.0, 0.0), "right": (20.0, 0.0), "up": (0.0, 12.0), "down": (0.0, -12.0), "ahead": (0.0, 0.0)}
-FIRST_S = 0.8
+GAZES = {"left": (-20.0, 0.0), "right": (20.0, 0.0), "up": (0.0, 12.0), "down": (0.0, -12.0)}
+FIRST_S = 1.2
 LABEL_PX = 18
 SIZE_PX = 768
-ROOM = 1.7
+ROOM = 1.4
 
 
 def settings() -> dict[str, dict[str, object]]:
