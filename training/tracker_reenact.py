@@ -131,8 +131,8 @@ def chosen(samples: list[Sample], count: int, rng: np.random.Generator) -> list[
 def main() -> None:
     """Draw them all; what was drawn so far is there when it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--faces", type=int, default=600)
-    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--faces", type=int, default=140)
+    parser.add_argument("--frames", type=int, default=11)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
