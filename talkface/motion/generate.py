@@ -41,6 +41,9 @@ DEFAULT_STEPS = 10
 GUIDANCE = {"audio": 0.5, "gaze": 1.0, "emotion": 0.15}
 """lambda_A and lambda_g of VASA-1 (sec. 3.2), and how much an asked emotion is pressed."""
 
+OPENING_GUIDANCE = 0.2
+"""lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
+
 TEACHER, REAL = "teacher", "grid_s1"
 REAL_SHARE = 0.4
 """How much of the lips' opening and width follows tracked real lips; the rest follows the rules' many voices."""
@@ -75,15 +78,17 @@ def course_passes(tracks: ControlTracks) -> list[Pass]:
 
 def lip_passes(tracks: ControlTracks) -> list[Pass]:
     """The guesses whose blend is the mean of the lips, guided by the voice and by an asked emotion."""
-    strengths = {"audio": GUIDANCE["audio"]} | ({"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {})
+    opens = np.isin(conditions.AXES, axis_names(*OPENING_PER_UNIT))
+    audio = np.where(opens, OPENING_GUIDANCE, GUIDANCE["audio"]).astype(np.float32)
+    strengths = {"audio": audio} | ({"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {})
     first, *others = _guidance(strengths)
     calm = 1 - float(tracks.emotion[:, 1:].max(initial=0))  # the real lips were read without any emotion
     real = REAL_SHARE * calm * np.isin(conditions.AXES, OPENING).astype(np.float32)
     return [replace(first, weight=first.weight * (1 - real)), Pass(REAL, None, first.weight * real), *others]
 
 
-def _guidance(strengths: dict[str, float]) -> list[Pass]:
-    """Classifier-free guidance: everything known, less what would be guessed without each condition."""
+def _guidance(strengths: dict[str, float | np.ndarray]) -> list[Pass]:
+    """Classifier-free guidance, its strengths one number or (M,): everything known, less the guess without each."""
     every = np.ones(len(conditions.AXES), np.float32)
     return [
         Pass(TEACHER, None, (1 + sum(strengths.values())) * every),
