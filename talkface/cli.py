@@ -55,7 +55,6 @@ Amplitude = Annotated[float, _option("amplitude", "--amplitude")]
 ControlsFile = Annotated[Path | None, _option("controls", "--controls", metavar="FILE", show_default=False)]
 MotionFile = Annotated[Path | None, _option("motion", "--motion", metavar="FILE", show_default=False)]
 Seed = Annotated[int | None, _option("seed", "--seed", show_default=False)]
-Steps = Annotated[int, _option("steps", "--steps", hidden=True)]
 Force = Annotated[bool, _option("force", "--force")]
 
 
@@ -74,7 +73,6 @@ def render(
     controls: ControlsFile = option_default("controls"),
     motion: MotionFile = option_default("motion"),
     seed: Seed = option_default("seed"),
-    steps: Steps = option_default("steps"),
     device: Device = option_default("device"),
     full: Annotated[bool, _option("full", "--full")] = option_default("full"),
     face: Annotated[int, _option("face", "--face")] = option_default("face"),
@@ -96,7 +94,6 @@ def render(
             controls=controls,
             motion=motion,
             seed=seed,
-            steps=steps,
             device=device,
             full=full,
             face=face,
@@ -131,7 +128,6 @@ def motion(
     amplitude: Amplitude = option_default("amplitude"),
     controls: ControlsFile = option_default("controls"),
     seed: Seed = option_default("seed"),
-    steps: Steps = option_default("steps"),
     device: Device = option_default("device"),
     force: Force = option_default("force"),
     as_json: Json = False,
@@ -151,7 +147,6 @@ def motion(
             amplitude=amplitude,
             controls=controls,
             seed=seed,
-            steps=steps,
             device=device,
             force=force,
         )

@@ -270,7 +270,6 @@ def test_motion_file(light, attempt, portrait, tone, tmp_path):
     (tmp_path / "m.csv").write_text("time_s,jawOpen\n0,0\n0.04,nan\n")
     attempt(INPUT, "not a number", portrait, tone, "--motion", tmp_path / "m.csv")
     attempt(USAGE, "gaze, seed cannot change it", portrait, tone, "--motion", "m.npz", "--gaze", "5,0", "--seed", 1)
-    attempt(USAGE, "number of steps must be between 1 and 50", portrait, tone, "--steps", 0)
 
 
 def test_motion_of_another_rate_and_length_warns(light, capsys, portrait, tone, tmp_path, output):

@@ -57,12 +57,12 @@ def test_json_tells_what_was_written(moves, tone, tmp_path, capsys):
 
 def test_options_and_keyframes_reach_the_motion(moves, tone, tmp_path, capsys):
     (tmp_path / "k.json").write_text(AMPLITUDE)
-    choices = ["--seed", 5, "--gaze", "3,4", "--emotion", "sad", "--head-distance", 1.1, "--amplitude", 2, "--steps", 7]
+    choices = ["--seed", 5, "--gaze", "3,4", "--emotion", "sad", "--head-distance", 1.1, "--amplitude", 2]
     assert run("motion", tone, "-o", tmp_path / "m.npz", "--controls", tmp_path / "k.json", *choices) == 0
     assert "keyframes up to 60 s" in capsys.readouterr().err
     ((options, seed, timeline),) = moves
     assert (options.gaze, options.emotions, options.head_distance) == ((3.0, 4.0), (("sad", 1.0),), 1.1)
-    assert (options.amplitude, options.steps, seed, set(timeline.curves)) == (2.0, 7, 5, {"amplitude"})
+    assert (options.amplitude, seed, set(timeline.curves)) == (2.0, 5, {"amplitude"})
     assert np.load(tmp_path / "m.npz")["seed"] == 5
 
 

@@ -7,6 +7,8 @@
 
 Everything is made at 25 frames/s and then read at the wanted rate, so that the same seed gives the same performance at
 every frame rate; the noise comes from a CPU generator, so that it does on every device.
+
+The package ships without its weights, and `render` does not use it yet: see `training/motion.md` for what is missing.
 """
 
 from __future__ import annotations
