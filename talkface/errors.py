@@ -45,3 +45,11 @@ class EnvironmentFailure(TalkfaceError):
     """Weights, ffmpeg, disk or device are missing or broken."""
 
     exit_code = 4
+
+
+def known_hint(name: str, known: tuple[str, ...]) -> str:
+    """What to say of an unknown name: the known one that looks like it, or else all of them."""
+    from difflib import get_close_matches  # only failures need it
+
+    near = get_close_matches(name, known, 1, 0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."

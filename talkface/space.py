@@ -40,6 +40,10 @@ UNITS = {
 }
 """Units of the axes, iod = inter-ocular distances; the others are activations 0-1."""
 
+LARGEST_TURN_DEG = (17.0, 12.0, 12.0)
+LARGEST_GAZE_DEG = (50.0, 36.0)
+"""How far the head (yaw, pitch, roll) and the eyes (yaw, pitch) can be drawn turned from the portrait's, both ways."""
+
 
 class MotionSpace:
     """Names and places of the axes of a motion vector (D,)."""

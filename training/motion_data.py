@@ -68,6 +68,12 @@ class MotionClip:
         if abs(len(self.motion) - count * FRAMES_PER_FEATURE) > 2:
             raise ValueError(f"{self.name}: {len(self.motion)} motion frames do not go with {count} feature frames")
 
+    @classmethod
+    def hearing(cls, features: SpeechFeatures, **rest: object) -> MotionClip:
+        """A clip of this hearing; `rest` are the other attributes."""
+        heard = {name: getattr(features, name) for name in (*_PER_FEATURE, "is_silent")}
+        return cls(**heard, **rest)
+
     @property
     def duration_s(self) -> float:
         """Length of the motion."""

@@ -109,16 +109,12 @@ class Teacher:
         controls = draw_controls(rng)
         frames = round(recording.duration_s * FPS)
         strengths = dict(controls.emotions)
-        return MotionClip(
+        return MotionClip.hearing(
+            heard,
             name=recording.name,
             source="teacher",
             speaker=recording.speaker,
             held_out=held_out,
-            phones=heard.phones,
-            level_db=heard.level_db,
-            voiced=heard.voiced,
-            pitch_hz=heard.pitch_hz,
-            is_silent=heard.is_silent,
             motion=relative_motion(clean, controls, frames, int(rng.integers(2**31))).astype(np.float16),
             known=np.ones(MotionSpace.size, bool),
             gaze_deg=np.array([controls.gaze_yaw_deg, controls.gaze_pitch_deg], np.float32),

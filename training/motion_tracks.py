@@ -250,17 +250,12 @@ def heard(teacher: Teacher, recording: Moved, source: str, variants: int, rng: n
         if variant:
             change = {0: whispered, 1: shouted, 2: swelling}.get(int(rng.integers(12)))
             sound = spoiled(change(sound, rng) if change else sound, teacher.surroundings, rng)
-        features = teacher.hear(sound)
-        clips.append(MotionClip(
+        clips.append(MotionClip.hearing(
+            teacher.hear(sound),
             name=f"{recording.name}/{variant}",
             source=source,
             speaker=recording.speaker,
             held_out=recording.held_out,
-            phones=features.phones,
-            level_db=features.level_db,
-            voiced=features.voiced,
-            pitch_hz=features.pitch_hz,
-            is_silent=features.is_silent,
             motion=recording.motion.astype(np.float16),
             known=recording.known,
             gaze_deg=np.zeros(2, np.float32),

@@ -14,7 +14,6 @@ Reading tells them apart by what is in them. Axes are found by name; missing one
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import zipfile
 import zlib
@@ -23,11 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from talkface import __version__
-from talkface.errors import InputError, UsageError
+from talkface.errors import InputError, UsageError, known_hint
 from talkface.media import live_link
 from talkface.media.files import require_file
 from talkface.options import FRAME_RATES, HEAD_DISTANCE_RANGE
-from talkface.space import UNITS, MotionSpace
+from talkface.space import GAZE_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, UNITS, MotionSpace
 from talkface.types import MotionSequence
 
 FORMAT = "talkface motion"
@@ -35,8 +34,11 @@ VERSION = 1
 SUFFIXES = {"npz": ".npz", "csv": ".csv", "livelink": ".csv"}
 COLUMNS = tuple(f"{name}_{UNITS[name]}" if name in UNITS else name for name in MotionSpace.names)
 HINT = "`talkface motion SPEECH -o FILE` writes such files."
-LARGEST = {"headYaw": 17.0, "headPitch": 12.0, "headRoll": 12.0, "headX": 0.3, "headY": 0.3, "gazeYaw": 50.0,
-           "gazePitch": 36.0}  # fmt: skip
+LARGEST = {
+    **dict(zip(("headYaw", "headPitch", "headRoll"), LARGEST_TURN_DEG, strict=True)),
+    **dict.fromkeys(("headX", "headY"), 0.3),
+    **dict(zip(GAZE_AXES, LARGEST_GAZE_DEG, strict=True)),
+}
 """What can be drawn, both ways, in the units of the axis; activations are 0-1."""
 SETTLE_S = 0.5
 
@@ -186,9 +188,7 @@ def _by_name(axes: list[str], values: np.ndarray, known: tuple[str, ...], name: 
 def _require_known(axes: list[str], known: tuple[str, ...], name: str) -> None:
     for axis in axes:
         if axis not in known:
-            near = difflib.get_close_matches(axis, known, 1, 0.5)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
-            raise InputError(f"{name} has an unknown axis {axis!r}.", hint)
+            raise InputError(f"{name} has an unknown axis {axis!r}.", known_hint(axis, known))
 
 
 def _evenly(times_s: np.ndarray, values: np.ndarray, name: str) -> MotionSequence:

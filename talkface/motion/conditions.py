@@ -15,13 +15,11 @@ from talkface.motion.life import ease
 from talkface.motion.perform import (
     EMOTION_ONSET_S,
     LARGEST_AMPLITUDE,
-    LARGEST_GAZE_DEG,
-    LARGEST_TURN_DEG,
     STEADY_EYES,
     main_gaze,
     soft_limit,
 )
-from talkface.space import DYNAMICS_AXES, MOUTH_AXES, MotionSpace
+from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MOUTH_AXES, MotionSpace
 from talkface.types import ControlTracks, SpeechFeatures
 
 AXES = tuple(name for name in MotionSpace.names if name != "speaking")

@@ -24,7 +24,6 @@ The ranges are those of `talkface.options`.
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import math
@@ -33,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-from talkface.errors import InputError, UsageError
+from talkface.errors import InputError, UsageError, known_hint
 from talkface.motion.life import ease
 from talkface.options import (
     AMPLITUDE_RANGE,
@@ -185,9 +184,7 @@ def _number_of(text: str) -> object:
 
 def _refuse_unknown(keys: set[str], known: tuple[str, ...], where: str) -> None:
     for key in sorted(keys - set(known)):
-        near = difflib.get_close_matches(key, known, 1, 0.5)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
-        raise InputError(f"{where} has an unknown key {key!r}.", hint)
+        raise InputError(f"{where} has an unknown key {key!r}.", known_hint(key, known))
 
 
 def _time(row: dict[str, object], last_s: float, where: str) -> float:

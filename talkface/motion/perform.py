@@ -12,15 +12,13 @@ from talkface.motion import eyes, life
 from talkface.motion.articulation import articulate
 from talkface.motion.emotion import add_emotion, emotion_offset, emotion_style
 from talkface.motion.rhythm import Rhythm, rhythm_of
-from talkface.space import DYNAMICS_AXES, MotionSpace
+from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 LARGEST_AMPLITUDE = 2.0
 EMOTION_ONSET_S = 0.4
 STEADY_EYES = 0.85
 GAZE_ONSET_S = (0.18, 0.26)
-LARGEST_GAZE_DEG = np.array([50.0, 36.0])
-LARGEST_TURN_DEG = np.array([17.0, 12.0, 12.0])
 GAZE_GAIN = np.array([1.6, 2.2])
 """Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, trackers read
 .6 of the turn in yaw and .4 in pitch (mean of five faces)."""
@@ -129,8 +127,9 @@ def _read(curve: np.ndarray, rhythm: Rhythm, times_s: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(times_s, rhythm.times_s, column) for column in curve.T], 1)
 
 
-def soft_limit(angles_deg: np.ndarray, largest_deg: np.ndarray) -> np.ndarray:
+def soft_limit(angles_deg: np.ndarray, largest_deg: tuple[float, ...]) -> np.ndarray:
     """Leave the lower 60 % of the range as it is and bend the rest so that `largest_deg` is never passed."""
+    largest_deg = np.asarray(largest_deg)
     knee = 0.6 * largest_deg
     over = np.maximum(np.abs(angles_deg) - knee, 0.0)
     room = largest_deg - knee

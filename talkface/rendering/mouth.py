@@ -11,7 +11,7 @@ from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motio
 from talkface.rendering.refiner import CropFrame, Refiner, refine
 from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
-from talkface.rendering.teeth import Plate
+from talkface.rendering.teeth import OVERSAMPLE, Plate
 from talkface.types import FaceFit
 
 COARSE_PX = 2
@@ -259,7 +259,7 @@ class PlateMotion(torch.nn.Module):
         """Texel coordinates (B, 2, h, w) of canvas positions under the motion asked for."""
         points = self.anchors + (asked @ self.dynamics).view(len(asked), -1, 3)
         place = self._back(target, points, rotation, shift)
-        return (place - self.corner.view(1, 2, 1, 1)) * 2
+        return (place - self.corner.view(1, 2, 1, 1)) * OVERSAMPLE
 
     def rest_position(self, target: torch.Tensor, rotation, shift) -> torch.Tensor:
         """Portrait positions (B, 2, h, w) of canvas positions if the plate only follows the head."""
