@@ -22,6 +22,7 @@ from talkface.options import RenderOptions, option_default, option_help, parse_e
 # busy machine a render took nine times as long. They, and numpy's, read these wishes once, when they are loaded.
 POLITE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 LIVE_LINK_FPS = 60.0
+HEED_AGAIN_S = 0.05
 REPORT = "This is a bug in talkface: run again with -v and report what it prints."
 
 app = typer.Typer(
@@ -236,7 +237,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code. Raises KeyboardInterrupt when the user interrupts."""
     for name, value in POLITE_THREADS.items():
         os.environ.setdefault(name, value)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to stop cleans up as Ctrl-C does
+    for name in ("SIGINT", "SIGTERM", "SIGALRM"):  # being told to stop cleans up as Ctrl-C does; SIGALRM: see `_heed`
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _heed)
     try:
         code = app(args=arguments, prog_name="talkface", standalone_mode=False)
     except _click_error as error:
@@ -248,6 +251,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     sys.exit(code)
+
+
+def _heed(_number: int, _frame: object) -> None:
+    """Interrupt; but while torch is being loaded, whose compiled parts abort at exceptions, a little later."""
+    spec = getattr(sys.modules.get("torch"), "__spec__", None)
+    if getattr(spec, "_initializing", False) and hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, HEED_AGAIN_S)
+    else:
+        raise KeyboardInterrupt
 
 
 def _command_path(error: Exception) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -193,6 +194,24 @@ def test_being_interrupted_while_loading_is_no_different(portrait, tone, tmp_pat
     said = [line for line in stderr.splitlines() if not line.startswith("import time:")]
     assert said == ["interrupted"]
     assert [path.name for path in tmp_path.iterdir()] == [tone.name]
+
+
+def test_an_interrupt_waits_until_torch_is_loaded(render, tmp_path, monkeypatch):
+    """An exception inside the start of compiled code would abort the program, or become some other error."""
+    loading = SimpleNamespace(__spec__=SimpleNamespace(_initializing=True))
+    seen = []
+
+    def load(*_):
+        monkeypatch.setitem(sys.modules, "torch", loading)
+        signal.raise_signal(signal.SIGINT)
+        seen.append("still loading")
+        loading.__spec__._initializing = False
+        time.sleep(5)
+
+    monkeypatch.setattr("talkface.pipeline.pick_device", load)
+    assert render() == 130
+    assert seen == ["still loading"]
+    assert not list(tmp_path.glob("out.mp4*"))
 
 
 def complain(capsys, words: str) -> str:
