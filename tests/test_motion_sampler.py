@@ -71,3 +71,11 @@ def test_each_axis_may_have_its_own_guidance():
     weights = torch.tensor([[1.0, 2.0], [0.0, -1.0]])
     blended = guided(lambda x, step: guesses + 0 * x, weights)(torch.zeros(1, 4, 2), 0)
     torch.testing.assert_close(blended, torch.tensor([1.0, -1.0]).expand(1, 4, 2))
+
+
+def test_several_sequences_are_guided_side_by_side():
+    weights = torch.tensor([2.0, -1.0])
+    x = torch.stack([torch.full((4, 2), 1.0), torch.full((4, 2), 5.0)])
+    conditions = torch.tensor([10.0, 10.0, 1.0, 1.0]).view(4, 1, 1)
+    blended = guided(lambda batch, step: batch * conditions, weights)(x, 0)
+    torch.testing.assert_close(blended, x * (2 * 10 - 1))

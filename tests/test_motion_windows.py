@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from talkface.motion.windows import roll_out, starts
+from talkface.motion.windows import average, roll_out, starts
 
 REST = np.zeros(2, np.float32)
 
@@ -43,3 +43,17 @@ def test_windows_melt_together():
 def test_a_short_speech_is_one_window_cut_off():
     motion = roll_out(3, REST, 4, 20, 6, lambda start, previous: np.ones((20, 2), np.float32))
     assert motion.shape == (3, 2)
+
+
+def test_windows_that_agree_average_to_what_they_say():
+    truth = np.random.default_rng(0).normal(size=(70, 3)).astype(np.float32)
+    padded = np.concatenate([np.full((10, 3), 9.0, np.float32), truth, np.full((30, 3), 9.0, np.float32)])
+    guesses = [(start, padded[start + 10 : start + 30]) for start in range(-10, 70, 10)]
+    np.testing.assert_allclose(average(70, 20, guesses), truth, atol=1e-5)
+
+
+def test_an_average_goes_over_from_one_window_to_the_next():
+    guesses = [(start, np.full((20, 1), start, np.float32)) for start in range(-10, 40, 10)]
+    motion = average(40, 20, guesses)[:, 0]
+    assert (np.diff(motion) > 0).all()
+    assert np.diff(motion).max() < 1.1

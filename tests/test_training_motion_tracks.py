@@ -7,6 +7,8 @@ import pytest
 
 from talkface.motion.articulation import measure
 from talkface.space import DYNAMICS_AXES, MotionSpace
+from talkface.types import SPEECH_RATE_HZ
+from training.motion_data import FPS
 from training.motion_tracks import (
     FACEGOOD,
     FACEGOOD_FPS,
@@ -20,6 +22,7 @@ from training.motion_tracks import (
     facegood_motion,
     faded,
     joined,
+    retimed,
     shut_eye,
 )
 
@@ -95,3 +98,17 @@ def test_facegood_is_resampled_and_named(tmp_path: Path):
     assert np.flatnonzero(jaw > 0.5).mean() / 25 == pytest.approx(44.5 / FACEGOOD_FPS - FACEGOOD_LATE_S, abs=0.03)
     assert jaw.max() == pytest.approx(0.5 * FACEGOOD["jawOpen"]["mouth_stretch_c"] * MOUTH_GAIN, rel=0.01)
     assert motion[70, MotionSpace.index("mouthPucker")] == pytest.approx(0.4 * 1.24 * MOUTH_GAIN, rel=0.01)
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.25])
+def test_a_retimed_recording_keeps_sound_and_movement_together(speed):
+    frames, rate = 100, SPEECH_RATE_HZ
+    motion = np.zeros((frames, MotionSpace.size), np.float32)
+    samples = np.zeros(frames * rate // int(FPS), np.float32)
+    motion[60:, 0], samples[60 * rate // int(FPS) :] = 1, 1
+    played = retimed(Moved("a", "b", False, samples, motion, np.ones(MotionSpace.size, bool)), speed)
+    assert len(played.samples) * FPS == len(played.motion) * rate
+    assert len(played.motion) == pytest.approx(frames / speed, abs=1)
+    begins_s = np.flatnonzero(played.samples > 0.5)[0] / rate
+    assert begins_s == pytest.approx(60 / FPS / speed, abs=0.01)
+    assert np.flatnonzero(played.motion[:, 0] > 0.5)[0] / FPS == pytest.approx(begins_s, abs=1 / FPS)

@@ -22,7 +22,7 @@ from talkface.space import DYNAMICS_AXES, MOUTH_AXES, MotionSpace
 from talkface.types import ControlTracks
 from training.motion_data import FPS, MotionClip
 
-SHARES = {"teacher": 0.7, "grid_s1": 0.15, "facegood": 0.15, "yours": 1.0}
+SHARES = {"teacher": 0.66, "grid_s1": 0.2, "facegood": 0.14, "yours": 1.0}
 DROPPED = {"audio": 0.1, "gaze": 0.1, "distance": 0.1, "emotion": 0.1, "previous": 0.3}
 SOURCE_DROPPED = 0.15
 BEGINNINGS = 0.12

@@ -16,7 +16,7 @@ from talkface.motion.denoiser import Denoiser
 from training.motion_batches import Batch
 
 AXIS_WEIGHTS = {"headX": 0.4, "headY": 0.4, "headDistance": 0.3, "gazeYaw": 0.7, "gazePitch": 0.7,
-                "eyeBlinkLeft": 1.5, "eyeBlinkRight": 1.5, "jawOpen": 1.5, "mouthClose": 1.5, "tongueOut": 0.2,
+                "eyeBlinkLeft": 3.0, "eyeBlinkRight": 3.0, "jawOpen": 1.5, "mouthClose": 1.5, "tongueOut": 0.2,
                 "jawLeft": 0.2, "jawRight": 0.2, "cheekPuff": 0.2}  # fmt: skip
 OTHER_WEIGHT = 0.7
 TERMS = {"value": 1.0, "velocity": 0.3, "acceleration": 0.05, "opening": 1.0, "width": 0.5}

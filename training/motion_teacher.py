@@ -39,7 +39,10 @@ from training.speech_corpus import RATE_HZ, read_corpus
 from training.speech_phones import INDEX
 from training.speech_train import HELD_OUT
 
-SHARES = {"espeak": 0.22, "flite": 0.10, "speechocean762": 0.20, "heard": 0.26, "librispeech": 0.15, "silence": 0.02}
+SHARES = {
+    "espeak": 0.22, "flite": 0.10, "speechocean762": 0.22, "librispeech": 0.22, "heard": 0.20, "silence": 0.02,
+    "kerstin_de": 0.06, "azure_9_languages": 0.06, "ten_languages": 0.05, "mfa_styles": 0.03,
+}  # fmt: skip
 OTHER_SHARE = 0.01
 VARIANTS = 3
 CLEAN_SHARE = 0.35

@@ -49,7 +49,10 @@ MOUTH_GAIN = 1.6
 
 CLOSED_OPENING, OPEN_OPENING = 0.014, 0.04
 """Lip openings that landmarks show of lips that touch, and of lips that surely do not."""
-VARIANTS = 3
+VARIANTS = 6
+SPEEDS = (0.82, 1.22)
+"""Every other variant is played so much slower or faster: another voice, higher or lower, for there are only two."""
+
 FACEGOOD = {
     "jawOpen": {"mouth_stretch_c": 0.71, "tooth_d_d": 0.27, "mouth_oh_c": 0.05},
     "mouthShrugLower": {"mouth_chinRaise_d": 1.0},
@@ -242,12 +245,27 @@ def facegood_motion(path: Path) -> np.ndarray:
     return values
 
 
+def retimed(recording: Moved, speed: float) -> Moved:
+    """The recording played `speed` times as fast, its voice higher or lower by as much."""
+
+    def read(rows: np.ndarray, rate_hz: float) -> np.ndarray:
+        count = min(int((len(rows) - 1) / speed) + 1, int(LONGEST_S * rate_hz))
+        place = np.arange(count) * speed
+        low = np.minimum(place.astype(int), len(rows) - 2)
+        part = (place - low).reshape(-1, *[1] * (rows.ndim - 1)).astype(np.float32)
+        return rows[low] * (1 - part) + rows[low + 1] * part
+
+    played = replace(recording, samples=read(recording.samples, SPEECH_RATE_HZ), motion=read(recording.motion, FPS))
+    return replace(played, samples=_cut_to_motion(played)[0])
+
+
 def heard(teacher: Teacher, recording: Moved, source: str, variants: int, rng: np.random.Generator) -> list[MotionClip]:
-    """The recording with its motion as the encoder hears it: first as it is, then spoiled in some ways."""
-    clips = []
+    """The recording with its motion as the encoder hears it: first as it is, then retimed, spoiled, or both."""
+    clips, original = [], recording
     for variant in range(variants):
+        recording = retimed(original, float(rng.uniform(*SPEEDS))) if variant % 2 else original
         sound = recording.samples / max(1.0, float(np.abs(recording.samples).max()))
-        if variant:
+        if variant > 1:
             change = {0: whispered, 1: shouted, 2: swelling}.get(int(rng.integers(12)))
             sound = spoiled(change(sound, rng) if change else sound, teacher.surroundings, rng)
         clips.append(MotionClip.hearing(

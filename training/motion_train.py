@@ -38,6 +38,8 @@ WARM_UP_STEPS = 300
 AVERAGE_EVERY, AVERAGE_SPAN = 4, 800
 REPORT_S = 120.0
 CHECKED_WINDOWS = 48
+PURE_NOISE_SHARE = 0.2
+"""Of the windows, those that begin from noise alone: there the model makes the lips, so it has to be good there."""
 
 
 class Run:
@@ -102,7 +104,9 @@ def guess_losses(
 ) -> dict[str, torch.Tensor]:
     """Noise a batch to random steps, let the model guess the clean motion, and compare."""
     device = batch.clean.device
-    step = torch.randint(DIFFUSION_STEPS, (len(batch.clean),), generator=generator).to(device)
+    step = torch.randint(DIFFUSION_STEPS, (len(batch.clean),), generator=generator)
+    pure = torch.rand(len(step), generator=generator) < PURE_NOISE_SHARE
+    step = torch.where(pure, DIFFUSION_STEPS - 1, step).to(device)
     noise = torch.randn(batch.clean.shape, generator=generator).to(device)
     noised = add_noise(batch.clean, noise, kept[step])
     controls = {"gaze": batch.gaze, "distance": batch.distance, "emotion": batch.emotion}

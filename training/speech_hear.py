@@ -4,6 +4,8 @@ r"""Label real speech that has no text, in any language, with what a half-traine
         --out training/runs/speech/corpus
 
 The teacher hears the clean sound; frames it is unsure of are left unknown; the student then learns them under noise.
+Without --run the package's own encoder listens; with --apart it writes a file for each folder. Both together are enough
+for the motion model's teacher, which does without alignments.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ FOLDERS = (
     "emotional_lines",
     "libri_samples",
     "librispeech",
+    "speechocean762",
 )
 SURE = 0.55
 
@@ -40,16 +43,33 @@ def segments_heard(phones: np.ndarray) -> np.ndarray:
     return np.array(rows, np.float32)
 
 
+def speaker_of(path: Path) -> str:
+    """Who speaks: the first part of the name; where names are bare numbers as in speechocean762, four digits of it."""
+    speaker = path.stem.split("_")[0]
+    return f"{path.parent.name}/{speaker[1:5] if path.parent.name == 'speechocean762' else speaker}"
+
+
+def encoder_of(run: Path | None) -> SpeechEncoder:
+    """The averaged encoder of a training run, or the package's."""
+    if run is None:
+        return SpeechEncoder.load()
+    net = PhoneNet(PhoneNetConfig(PHONES))
+    net.load_state_dict(torch.load(run / "last.pt", weights_only=True)["average"])
+    return SpeechEncoder(net)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--data", "--run", "--out"):
+    for name in ("--data", "--out"):
         parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--run", type=Path, help="a training run; the package's encoder when absent")
+    parser.add_argument("--apart", action="store_true", help="a file for each folder instead of heard.npz")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    net = PhoneNet(PhoneNetConfig(PHONES))
-    net.load_state_dict(torch.load(args.run / "last.pt", weights_only=True)["average"])
-    encoder, writer = SpeechEncoder(net), CorpusWriter(args.out / "heard.npz")
+    args.out.mkdir(parents=True, exist_ok=True)
+    encoder = encoder_of(args.run)
+    writers: dict[str, CorpusWriter] = {}
     known = {u.name for path in args.out.glob("*.npz") if path.stem != "heard" for u in read_corpus(path)}
     paths = [p for folder in FOLDERS for p in sorted((args.data / "speech" / folder).glob("*.ogg"))]
     for path in [*paths, *sorted((args.data / "facegood").glob("*.ogg"))]:
@@ -57,12 +77,16 @@ def main() -> None:
             continue
         samples, _ = sf.read(path, dtype="int16")
         heard = encoder.encode(Speech(samples.astype(np.float32) / 32768, len(samples) / 16000, path))
-        speaker = f"{path.parent.name}/{path.stem.split('_')[0]}"
-        writer.add(Utterance(path.stem, speaker, samples, segments_heard(heard.phones)))
-    writer.save()
-    rows = np.concatenate([u.segments for u in writer.utterances])
+        name = path.parent.name if args.apart else "heard"
+        writer = writers.setdefault(name, CorpusWriter(args.out / f"{name}.npz"))
+        writer.add(Utterance(path.stem, speaker_of(path), samples, segments_heard(heard.phones)))
+    utterances = []
+    for writer in writers.values():
+        writer.save()
+        utterances += writer.utterances
+    rows = np.concatenate([u.segments for u in utterances])
     sure = (rows[:, 1] - rows[:, 0])[rows[:, 2] != UNKNOWN].sum() / (rows[:, 1] - rows[:, 0]).sum()
-    print(f"{len(writer.utterances)} utterances, {sure:.0%} of the time sure")
+    print(f"{len(utterances)} utterances, {sure:.0%} of the time sure")
 
 
 if __name__ == "__main__":

@@ -123,12 +123,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--only", nargs="*", help="corpora; all when absent")
+    parser.add_argument("--speakers", default="", help="only speakers that begin so, such as librispeech/12")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for name, files in sources(args.data).items():
         if not args.only or name in args.only:
-            label(name, files, args.out)
+            label(name, [file for file in files if file[1].startswith(args.speakers)], args.out)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The learned performance: voice and controls -> motion, by the diffusion model. The counterpart of `perform`.
 
 1. The voice becomes rows of what is heard, the controls rows of what is asked (`conditions`).
-2. Window after window, DDIM turns noise from the seed into departures from rest (`windows`, `sampler`, `denoiser`).
-   The lips, which the voice determines, are the guess from pure noise: the mean of all that fits the voice.
-3. Departures become motion: amplitude scales head and expression, asked gaze and distance are put back exactly.
+2. The lips, which the voice determines, are the guess from pure noise: the mean of all that fits the voice. Windows
+   that overlap by half are guessed side by side and averaged, so lips have no seams and are the same for every seed.
+3. Window after window, DDIM turns noise from the seed into the rest, as departures from rest (`windows`, `sampler`).
+4. Departures become motion: amplitude scales head and expression, asked gaze and distance are put back exactly.
 
 Everything is made at 25 frames/s and then read at the wanted rate, so that the same seed gives the same performance at
 every frame rate; the noise comes from a CPU generator, so that it does on every device.
@@ -13,6 +14,7 @@ The package ships without its weights, and `render` does not use it yet: see `tr
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +36,7 @@ from talkface.motion.denoiser import (
 )
 from talkface.motion.sampler import Denoise, ddim, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
-from talkface.motion.windows import roll_out
+from talkface.motion.windows import average, roll_out
 from talkface.space import MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
@@ -58,6 +60,9 @@ HEAD_GAIN = 1.45
 """The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
 
 OVERLAP = 6
+WINDOWS_AT_ONCE = 8
+"""Windows of lips guessed together: more would need more memory and be no faster on a CPU."""
+
 _HEAD = ("headYaw", "headPitch", "headRoll", "headX", "headY")
 
 
@@ -150,32 +155,55 @@ class MotionModel:
     def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> np.ndarray:
         """Departures (T, M) at 25 frames/s, for controls of T rows at that rate, before amplitude."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
-        inputs, course, lips = Inputs(features, tracks, config), course_passes(tracks), lip_passes(tracks)
-        decided = torch.from_numpy(np.isin(config.axes, LIPS)).to(self.device)
+        inputs, plan = Inputs(features, tracks, config), course_passes(tracks)
+        lips, decided = self._lips(inputs, tracks), np.isin(config.axes, LIPS)
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
             noise = torch.randn(1, config.window, len(config.axes), generator=generator).to(self.device)
-            drawn = ddim(self._denoise(inputs, start, previous, course), noise, self.kept, steps)
-            mean = self._denoise(inputs, start, previous, lips)(noise, len(self.kept) - 1)
-            return torch.where(decided, mean, drawn)[0].cpu().numpy()
+            drawn = ddim(self._denoise(inputs, [start], plan, previous), noise, self.kept, steps)[0].cpu().numpy()
+            known = lips[start : start + config.window]
+            drawn[: len(known), decided] = known[:, decided]
+            return drawn
 
         made = roll_out(len(tracks), -self.mean / self.spread, config.context, config.window, OVERLAP, window)
         return (made * self.spread + self.mean) * np.where(np.isin(config.axes, _HEAD), np.float32(HEAD_GAIN), 1)
 
-    def _denoise(self, inputs: Inputs, start: int, previous: np.ndarray, plan: list[Pass]) -> Denoise:
-        """The blended guesses for the window that starts at frame `start`."""
+    def _lips(self, inputs: Inputs, tracks: ControlTracks) -> np.ndarray:
+        """The mean of all motions (T, M) that fit the voice, of which the lips are used."""
+        config, plan, last = self.net.config, lip_passes(tracks), len(self.kept) - 1
+        half = config.window // 2
+        begins = range(-half, len(tracks), half)
+
+        def guesses() -> Iterator[tuple[int, np.ndarray]]:
+            for i in range(0, len(begins), WINDOWS_AT_ONCE):
+                some = begins[i : i + WINDOWS_AT_ONCE]
+                nothing = torch.zeros(len(some), config.window, len(config.axes), device=self.device)
+                made = self._denoise(inputs, some, plan)(nothing, last)
+                yield from zip(some, made.cpu().numpy(), strict=True)
+
+        return average(len(tracks), config.window, guesses())
+
+    def _denoise(
+        self, inputs: Inputs, begins: Sequence[int], plan: list[Pass], previous: np.ndarray | None = None
+    ) -> Denoise:
+        """The blended guesses for the windows from frames `begins` on, after `previous` (K, M) if that is known."""
+        config, count = self.net.config, len(begins)
         keep = torch.ones(len(plan), len(CONDITIONS))
+        keep[:, CONDITIONS.index("previous")] = previous is not None
         for row, one in enumerate(plan):
             if one.without:
                 keep[row, CONDITIONS.index(one.without)] = 0
-        source = torch.tensor([self.net.config.sources.index(one.source) for one in plan])
+        source = torch.tensor([config.sources.index(one.source) for one in plan])
+        past = np.zeros((config.context, len(config.axes)), np.float32) if previous is None else previous
 
-        def batch(rows: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(rows).to(self.device).expand(len(plan), -1, -1)
+        def batch(rows: list[np.ndarray]) -> torch.Tensor:
+            return torch.from_numpy(np.stack(rows)).to(self.device).repeat(len(plan), 1, 1)
 
-        asked = {name: batch(rows) for name, rows in inputs.asked(start).items()}
-        told = (batch(inputs.heard(start)), asked, batch(previous), source.to(self.device), keep.to(self.device))
-        context = self.net.embed(*told)
+        asked = [inputs.asked(start) for start in begins]
+        controls = {name: batch([one[name] for one in asked]) for name in asked[0]}
+        heard = batch([inputs.heard(start) for start in begins])
+        flags = (part.repeat_interleave(count, 0).to(self.device) for part in (source, keep))
+        context = self.net.embed(heard, controls, batch([past] * count), *flags)
 
         def guess(x: torch.Tensor, step: int) -> torch.Tensor:
             share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)

@@ -5,7 +5,7 @@ Only one window is worked on at a time, so memory stays flat however long the sp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -17,6 +17,20 @@ def starts(frames: int, window: int, overlap: int) -> list[int]:
     """First frame of every window, so that all `frames` are covered and neighbours share `overlap` frames."""
     step = window - overlap
     return list(range(0, max(1, frames - overlap), step))
+
+
+def average(frames: int, window: int, guesses: Iterable[tuple[int, np.ndarray]]) -> np.ndarray:
+    """The motion (frames, M) of overlapping windows (first frame, (W, M)), each trusted most in its middle."""
+    trust = 1 - np.abs(2 * np.arange(window, dtype=np.float32)[:, None] + 1 - window) / window
+    total = weight = None
+    for start, guess in guesses:
+        if total is None:
+            total, weight = np.zeros((frames, guess.shape[1]), np.float32), np.zeros((frames, 1), np.float32)
+        first, last = max(0, start), min(frames, start + window)
+        part = slice(first - start, last - start)
+        total[first:last] += trust[part] * guess[part]
+        weight[first:last] += trust[part]
+    return total / weight
 
 
 def roll_out(frames: int, rest: np.ndarray, context: int, window: int, overlap: int, sample: Sample) -> np.ndarray:
