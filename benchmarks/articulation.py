@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from talkface.motion.articulation import articulate, measure
+from talkface.motion.mouth import measure
 from talkface.speech.encoder import SpeechEncoder
 from talkface.types import Speech, SpeechFeatures
+from training.teacher.articulation import articulate
 
 FPS = 25
 MAX_LAG = 4

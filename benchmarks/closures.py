@@ -21,11 +21,12 @@ import numpy as np
 
 from benchmarks.cases import FPS
 from talkface.face.model import FaceModel
-from talkface.motion.articulation import articulate
-from talkface.motion.emotion import add_emotion, emotion_offset
-from talkface.motion.visemes import CLOSING
+from talkface.motion.emotion import emotion_offset
 from talkface.options import EMOTIONS
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
+from training.teacher.articulation import articulate
+from training.teacher.moods import add_emotion
+from training.teacher.visemes import CLOSING
 
 MARGIN_S = 0.04
 TOUCHING = 0.02

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cases import FPS
-from talkface.motion.articulation import measure
+from talkface.motion.mouth import measure
 from talkface.space import MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
 
@@ -99,7 +99,7 @@ def main() -> None:
     if args.model:
         from talkface.motion.generate import generate as perform
     else:
-        from talkface.motion.perform import perform
+        from training.teacher.perform import perform
     parts = []
     for path in args.speech:
         with open_speech(path) as voice:

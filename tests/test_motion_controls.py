@@ -9,11 +9,11 @@ import pytest
 
 from talkface.errors import InputError
 from talkface.motion.controls import COLUMNS, read_controls
-from talkface.motion.perform import perform
 from talkface.options import EMOTIONS
 from talkface.space import MotionSpace
 from talkface.types import Controls, ControlTracks
-from tests.test_motion_perform import voice
+from tests.test_training_teacher_perform import voice
+from training.teacher.perform import perform
 
 CONSTANT = Controls(gaze_yaw_deg=5.0, head_distance=1.2, emotions=(("sad", 0.3),), amplitude=0.5)
 HEAD = MotionSpace.columns("headYaw", "headPitch", "headRoll")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkface.motion.articulation import measure
+from talkface.motion.mouth import measure
 from talkface.space import DYNAMICS_AXES, MotionSpace
 from training.motion_tracks import (
     FACEGOOD,

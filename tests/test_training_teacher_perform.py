@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from talkface.motion import perform as perform_module
-from talkface.motion.articulation import Articulation
-from talkface.motion.perform import perform
 from talkface.space import DYNAMICS_AXES, MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
+from training.teacher import perform as perform_module
+from training.teacher.articulation import Articulation
+from training.teacher.perform import perform
 
 HEAD = MotionSpace.columns("headYaw", "headPitch", "headRoll")
 LIDS = MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")
