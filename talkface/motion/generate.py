@@ -21,7 +21,6 @@ import torch
 from talkface import weights
 from talkface.errors import EnvironmentFailure
 from talkface.motion import conditions
-from talkface.motion.articulation import OPENING_PER_UNIT, WIDTH_PER_UNIT, sample, speaking_curve
 from talkface.motion.conditions import axis_names
 from talkface.motion.denoiser import (
     AUDIO_AFTER,
@@ -32,8 +31,10 @@ from talkface.motion.denoiser import (
     Denoiser,
     DenoiserConfig,
 )
+from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
 from talkface.motion.sampler import Denoise, ddim, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
+from talkface.motion.voice import sample, speaking_curve
 from talkface.motion.windows import roll_out
 from talkface.space import MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
