@@ -18,9 +18,10 @@ import numpy as np
 import torch
 
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
-from talkface.motion.generate import DEFAULT_STEPS, OVERLAP, MotionModel
+from talkface.motion.generate import OVERLAP, MotionModel
 from talkface.motion.mouth import measure
 from talkface.motion.windows import starts
+from talkface.options import DEFAULT_STEPS
 from talkface.space import MotionSpace
 from talkface.types import ControlTracks
 from training.motion_data import FPS, MotionClip, read_folder

@@ -1,4 +1,4 @@
-"""The learned performance: voice and controls -> motion, by the diffusion model. The counterpart of `perform`.
+"""The learned performance: voice and controls -> motion, by the diffusion model.
 
 1. The voice becomes rows of what is heard, the controls rows of what is asked (`conditions`).
 2. Window after window, DDIM turns noise from the seed into departures from rest (`windows`, `sampler`, `denoiser`).
@@ -7,8 +7,6 @@
 
 Everything is made at 25 frames/s and then read at the wanted rate, so that the same seed gives the same performance at
 every frame rate; the noise comes from a CPU generator, so that it does on every device.
-
-The package ships without its weights, and `render` does not use it yet: see `training/motion.md` for what is missing.
 """
 
 from __future__ import annotations
@@ -36,11 +34,11 @@ from talkface.motion.sampler import Denoise, ddim, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.voice import sample, speaking_curve
 from talkface.motion.windows import roll_out
+from talkface.options import DEFAULT_STEPS
 from talkface.space import MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME = "motion_denoiser"
-DEFAULT_STEPS = 10
 GUIDANCE = {"audio": 0.5, "gaze": 1.0, "emotion": 0.15}
 """lambda_A and lambda_g of VASA-1 (sec. 3.2), and how much an asked emotion is pressed."""
 
