@@ -106,6 +106,13 @@ def tracks_at(tracks: ControlTracks, times_s: np.ndarray, rate_hz: float) -> Con
     return ControlTracks(*(read(curve) for curve in curves), rate_hz)
 
 
+def rows_of(tracks: ControlTracks, rows: slice) -> ControlTracks:
+    """Some rows of the controls; their first is at rows.start / rate_hz."""
+    head_deg = None if tracks.head_deg is None else tracks.head_deg[rows]
+    curves = (tracks.gaze_deg, tracks.head_distance, tracks.emotion, tracks.amplitude)
+    return ControlTracks(*(curve[rows] for curve in curves), head_deg, tracks.rate_hz)
+
+
 def stretch(rows: np.ndarray, first: int, count: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Rows (count, C) from `first` on, which may lie outside `rows` (N, C): there, `before` and `after` (C,)."""
     inside = rows[max(0, first) : max(0, first + count)]

@@ -57,6 +57,9 @@ HEAD_GAIN = 1.45
 """The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
 
 OVERLAP = 6
+BLOCK_FRAMES = 10_000
+"""Frames that departures are made motion at a time, so that an hour takes little more memory than its motion."""
+
 _HEAD = ("headYaw", "headPitch", "headRoll", "headX", "headY")
 
 
@@ -135,12 +138,23 @@ class MotionModel:
 
     @classmethod
     def load(cls, device: str | torch.device = "cpu") -> MotionModel:
-        """The model with the package's weights; EnvironmentFailure when they are missing, altered or of other axes."""
+        """The model with the package's weights; EnvironmentFailure when they are missing, altered or do not fit."""
         record, tensors = weights.load(WEIGHTS_NAME)
-        config = DenoiserConfig.from_record(record)
+        try:
+            config = DenoiserConfig.from_record(record)
+        except KeyError as missing:
+            raise EnvironmentFailure(
+                f"The weights {WEIGHTS_NAME!r} are of another architecture: their configuration has no {missing}.",
+                weights.REINSTALL,
+            ) from None
         if config.axes != conditions.AXES:
             raise EnvironmentFailure(
                 f"The weights {WEIGHTS_NAME!r} make other motion axes than this version of talkface has.",
+                weights.REINSTALL,
+            )
+        if unknown := {TEACHER, REAL} - set(config.sources):
+            raise EnvironmentFailure(
+                f"The weights {WEIGHTS_NAME!r} have not learned from {' and '.join(sorted(unknown))}.",
                 weights.REINSTALL,
             )
         return cls(weights.restore(Denoiser(config), tensors, WEIGHTS_NAME), device)
@@ -190,11 +204,16 @@ class MotionModel:
         times_s = np.arange(frames) / fps
         grid_s = np.arange(int(np.ceil(times_s[-1] * MOTION_RATE_HZ)) + 2) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
-        departure = read_smoothly(self.departures(features, asked, seed, steps), times_s * MOTION_RATE_HZ)
-        values = conditions.from_departure(departure, tracks, times_s, silent=features.is_silent)
+        departures = self.departures(features, asked, seed, steps)
+        values = np.empty((frames, MotionSpace.size), np.float32)
+        for first in range(0, frames, BLOCK_FRAMES):
+            rows = slice(first, min(first + BLOCK_FRAMES, frames))
+            departure = read_smoothly(departures, times_s[rows] * MOTION_RATE_HZ)
+            part = conditions.rows_of(tracks, rows)
+            values[rows] = conditions.from_departure(departure, part, times_s[rows], silent=features.is_silent)
         if not features.is_silent:
             values[:, MotionSpace.speaking] = sample(speaking_curve(features), times_s)
-        return MotionSequence(values.astype(np.float32), fps)
+        return MotionSequence(values, fps)
 
 
 def generate(
