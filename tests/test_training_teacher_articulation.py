@@ -14,6 +14,7 @@ from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
 from training.teacher.articulation import articulate
+from training.teacher.perform import perform
 from training.teacher.visemes import CHANNELS, tables
 
 PHONES = ("sil", "AA", "IY", "UW", "P", "M", "F", "S", "K")
@@ -71,7 +72,7 @@ def test_every_p_and_m_of_a_quick_sentence_closes_whatever_the_mood_and_the_doub
     heard[bilabials > 0] *= 1 - doubt
     heard[:, PHONES.index("K")] += doubt * bilabials
     unsure = replace(features, phones=heard.astype(np.float16))
-    found = closures_of(unsure, closures, emotion)
+    found = closures_of(unsure, closures, emotion, perform)
     assert (found.frames_near > 0).all()
     assert found.inside.mean() > 0.75
 
