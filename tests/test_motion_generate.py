@@ -19,8 +19,9 @@ from talkface.motion.conditions import AUDIO_EXTRAS, AXES, GAZE_GAIN, STEADY_EYE
 from talkface.motion.controls import read_controls
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
 from talkface.motion.emotion import emotion_offset
-from talkface.motion.generate import OVERLAP, MotionModel, read_smoothly
+from talkface.motion.generate import OVERLAP, Inputs, MotionModel, read_smoothly
 from talkface.motion.mouth import measure
+from talkface.motion.sampler import ddim
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES, MotionSpace
 from talkface.speech.encoder import SpeechEncoder
@@ -155,6 +156,18 @@ def test_a_long_speech_takes_little_more_memory_than_its_motion(monkeypatch):
         used.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert used[1] - used[0] < 4 * (sizes[1] - sizes[0])
+
+
+def test_a_window_is_made_on_the_device_alone():
+    """On torch's "meta" device, which bears neither a stray CPU tensor nor a value read back."""
+    model, meta = MotionModel(Denoiser(CONFIG)), torch.device("meta")
+    model.device, model.net = meta, model.net.to(meta)
+    moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 25, 25.0)
+    inputs, noise = Inputs(voice(1.0), moody, CONFIG), torch.empty(1, CONFIG.window, len(AXES), device=meta)
+    previous = np.zeros((CONFIG.context, len(AXES)), np.float32)
+    for plan in (generate_module.course_passes(moody), generate_module.lip_passes(moody)):
+        made = ddim(model._denoise(inputs, 0, previous, plan), noise, model.kept.to(meta), 3)
+        assert (made.shape, made.device) == (noise.shape, meta)
 
 
 # What the package's weights make of real words
