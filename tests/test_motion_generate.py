@@ -19,9 +19,9 @@ from talkface.motion.conditions import AUDIO_EXTRAS, AXES, GAZE_GAIN, STEADY_EYE
 from talkface.motion.controls import read_controls
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
 from talkface.motion.emotion import emotion_offset
-from talkface.motion.generate import OVERLAP, Inputs, MotionModel, read_smoothly
+from talkface.motion.generate import OVERLAP, MotionModel, read_smoothly
 from talkface.motion.mouth import measure
-from talkface.motion.sampler import ddim
+from talkface.motion.windows import starts
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES, MotionSpace
 from talkface.speech.encoder import SpeechEncoder
@@ -158,16 +158,14 @@ def test_a_long_speech_takes_little_more_memory_than_its_motion(monkeypatch):
     assert used[1] - used[0] < 4 * (sizes[1] - sizes[0])
 
 
-def test_a_window_is_made_on_the_device_alone():
-    """On torch's "meta" device, which bears neither a stray CPU tensor nor a value read back."""
-    model, meta = MotionModel(Denoiser(CONFIG)), torch.device("meta")
-    model.device, model.net = meta, model.net.to(meta)
-    moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 25, 25.0)
-    inputs, noise = Inputs(voice(1.0), moody, CONFIG), torch.empty(1, CONFIG.window, len(AXES), device=meta)
-    previous = np.zeros((CONFIG.context, len(AXES)), np.float32)
-    for plan in (generate_module.course_passes(moody), generate_module.lip_passes(moody)):
-        made = ddim(model._denoise(inputs, 0, previous, plan), noise, model.kept.to(meta), 3)
-        assert (made.shape, made.device) == (noise.shape, meta)
+def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch):
+    """On torch's "meta" device, which bears neither a stray CPU tensor nor a value read back by the way."""
+    model, meta, reads = MotionModel(Denoiser(CONFIG)), torch.device("meta"), []
+    model.device, model.net, model.kept = meta, model.net.to(meta), model.kept.to(meta)
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda self: reads.append(1) or torch.zeros(self.shape))
+    moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 75, 25.0)
+    assert model.departures(voice(3.0), moody, 1, 5).shape == (75, len(AXES))
+    assert len(reads) <= 2 * len(starts(75, CONFIG.window, OVERLAP))
 
 
 # What the package's weights make of real words
