@@ -1,10 +1,10 @@
 """How well the speaking mouth follows real ones, without drawing anything.
 
-    python -m benchmarks.articulation --eval ../shared/eval --curves CURVES
+    python -m benchmarks.articulation --eval ../shared/eval --curves CURVES [--seed 0] [--only model|rules]
 
-Articulates the sound of every recording of the evaluation set, turns the blendshapes into lip opening and mouth width
-of the face model's mean face, and compares with the tracked mouth of the recording as `tools/score.py` does. CURVES is
-a folder for the references' curves, `ref_SET_NAME.npz` with `opening` and `width` at 25 frames/s; missing ones are made
+The motion model and the rules perform the sound of every recording of the evaluation set; lip opening and mouth width
+of the face model's mean face are compared with the tracked mouth of the recording as `tools/score.py` does. CURVES is a
+folder for the references' curves, `ref_SET_NAME.npz` with `opening` and `width` at 25 frames/s; missing ones are made
 by the functions of `score.py`, so the first run needs that script's environment (`--scorer PYTHON`).
 """
 
@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from talkface.motion.articulation import articulate, measure
+from benchmarks.performers import add_argument, performers
+from talkface.motion.mouth import measure
+from talkface.space import MotionSpace
 from talkface.speech.encoder import SpeechEncoder
-from talkface.types import Speech, SpeechFeatures
+from talkface.types import Controls, Speech
 
 FPS = 25
 MAX_LAG = 4
@@ -88,12 +90,11 @@ def silent_frames(level_db: np.ndarray) -> np.ndarray:
     return silent
 
 
-def row_of(name: str, samples: np.ndarray, features: SpeechFeatures, reference: dict[str, np.ndarray]) -> Row:
-    """Figures of one recording whose reference mouth is known."""
+def row_of(name: str, samples: np.ndarray, motion: np.ndarray, reference: dict[str, np.ndarray]) -> Row:
+    """Figures of the motion (T, D) made of one recording whose reference mouth is known."""
     from scipy.signal import butter, filtfilt
 
-    mouth = articulate(features, FPS, len(samples) / 16000)
-    opening, width = measure(mouth.dynamics)
+    opening, width = measure(motion[:, MotionSpace.dynamics])
     level_db = envelope_db(samples, len(opening))
     b, a = butter(2, [2 / (FPS / 2), 7 / (FPS / 2)], "band")
     bands = [filtfilt(b, a, x) for x in (opening, np.maximum(level_db, level_db.max() - 40))]
@@ -140,14 +141,21 @@ def main() -> None:
     parser.add_argument("--eval", type=Path, required=True)
     parser.add_argument("--curves", type=Path, required=True)
     parser.add_argument("--scorer", default=sys.executable)
+    parser.add_argument("--seed", type=int, default=0)
+    add_argument(parser)
     args = parser.parse_args()
-    encoder, rows = SpeechEncoder.load(), []
+    encoder, by_name = SpeechEncoder.load(), performers(args.only)
+    rows: dict[str, list[Row]] = {performer: [] for performer in by_name}
     for name, reference in reference_curves(args.eval, args.curves, args.scorer).items():
         path = args.eval / f"{name}.flac"
         samples, _ = sf.read(path, dtype="float32")
         features = encoder.encode(Speech(samples, len(samples) / 16000, path))
-        rows.append(row_of(name, samples, features, reference))
-    print(table(rows))
+        frames = max(1, round(len(samples) / 16000 * FPS))
+        for performer, perform in by_name.items():
+            motion = perform(features, Controls(), FPS, frames, args.seed).values
+            rows[performer].append(row_of(name, samples, motion, reference))
+    for performer, made in rows.items():
+        print(f"{performer}\n{table(made)}\n")
 
 
 if __name__ == "__main__":

@@ -81,14 +81,38 @@ def find_cases(folder: Path, wanted: list[str]) -> list[Case]:
     return exact or [case for case in cases if case.name.startswith(tuple(wanted))]
 
 
-def render_case(case: Case, folder: Path, seed: int, extra: list[str], again: bool) -> Path:
-    """Render a case to FOLDER/GROUP_NAME.mp4 with the command line a user would type, unless it is there already."""
+def render_case(case: Case, folder: Path, seed: int, extra: list[str], again: bool, by: str = "model") -> Path:
+    """Render a case to FOLDER/GROUP_NAME.mp4 with the command line a user would type, unless it is there already.
+
+    `by` the "rules" it goes to FOLDER/rules, and their motion, made by `training.teacher`, is drawn.
+    """
+    folder = folder if by == "model" else folder / by
     video = folder / f"{case.group}_{case.name}.mp4"
     if again or not video.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        performing, drawing = ["--seed", str(seed)], extra
+        if by == "rules":
+            motion = video.with_suffix(".motion.npz")
+            wishes, drawing = wishes_and_rest(extra)
+            _run([sys.executable, "-m", "training.teacher", case.speech, "-o", motion, *performing, *wishes])
+            performing = ["--motion", motion]
         command = [sys.executable, "-m", "talkface", "render", case.portrait, case.speech, "-o", video, "--force", "-q"]
-        _run([*command, "--seed", str(seed), *extra])
+        _run([*command, *performing, *drawing])
     return video
+
+
+def wishes_and_rest(options: list[str]) -> tuple[list[str], list[str]]:
+    """Options of `talkface render` parted: what shapes a performance, for `training.teacher`, and what draws it."""
+    shaping = ("--gaze", "--head-distance", "--emotion", "--amplitude", "--controls")
+    wishes, rest, words = [], [], iter(options)
+    for word in words:
+        if word in shaping:
+            wishes += [word, next(words)]
+        elif word == "--steps":  # the rules have none
+            next(words)
+        else:
+            rest.append(word)
+    return wishes, rest
 
 
 def _is_newer(kept: Path, source: Path) -> bool:

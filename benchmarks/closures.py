@@ -1,18 +1,20 @@
 """Do the lips meet on every p, b and m? Counted per phone and per frame, in speech whose phone times are known.
 
 Usage
-    python -m benchmarks.closures CORPUS.npz [CORPUS.npz ...] [--utterances 25] [--only SPEAKER ...]
+    python -m benchmarks.closures CORPUS.npz [CORPUS.npz ...] [--utterances 25] [--speakers NAME ...]
+                                  [--seed 0] [--only model|rules]
 
 CORPUS comes from training.speech_labels (real speech, aligned with its text by pocketsphinx) or from
-training.speech_synthesis (exact times). The mouth of the motion is measured on the mean face, nothing is drawn;
-benchmarks.controls counts the same on rendered pixels. A phone counts as closed when the lips touch in a frame within
-`MARGIN_S` of it: the alignment is no better, and a stop's label goes on after its release. Frames are counted inside
-the label alone.
+training.speech_synthesis (exact times). The mouths that the motion model and the rules make are measured on the mean
+face, nothing is drawn; benchmarks.controls counts the same on rendered pixels. A phone counts as closed when the lips
+touch in a frame within `MARGIN_S` of it: the alignment is no better, and a stop's label goes on after its release.
+Frames are counted inside the label alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cases import FPS
+from benchmarks.performers import Performer, add_argument, performers
 from talkface.face.model import FaceModel
-from talkface.motion.articulation import articulate
-from talkface.motion.emotion import add_emotion, emotion_offset
-from talkface.motion.visemes import CLOSING
 from talkface.options import EMOTIONS
-from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
+from talkface.space import MotionSpace
+from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
+from training.teacher.visemes import CLOSING
 
 MARGIN_S = 0.04
 TOUCHING = 0.02
@@ -95,12 +97,13 @@ def lip_gap(dynamics: np.ndarray) -> np.ndarray:
     return np.maximum(rest + dynamics @ moves, 0)
 
 
-def closures(features: SpeechFeatures, phones: list[Phone], emotion: str) -> Closures:
-    """How one speech closes the lips under a full emotion."""
-    mouth = articulate(features, FPS, len(features.level_db) / FEATURE_RATE_HZ).dynamics
-    offset = emotion_offset(np.eye(len(EMOTIONS))[EMOTIONS.index(emotion)])
-    moved = add_emotion(mouth, offset, np.ones(len(mouth)))
-    return Closures.of(lip_gap(moved), phones, TOUCHING)
+def closures(
+    features: SpeechFeatures, phones: list[Phone], emotion: str, perform: Performer, seed: int = 0
+) -> Closures:
+    """How a performance of one speech closes the lips under a full emotion."""
+    frames = max(1, round(len(features.level_db) / FEATURE_RATE_HZ * FPS))
+    motion = perform(features, Controls(emotions=((emotion, 1.0),)), float(FPS), frames, seed).values
+    return Closures.of(lip_gap(motion[:, MotionSpace.dynamics]), phones, TOUCHING)
 
 
 def main() -> None:
@@ -113,19 +116,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path, nargs="+")
     parser.add_argument("--utterances", type=int, default=25)
-    parser.add_argument("--only", nargs="*", default=[""], help="beginnings of the speakers' names")
+    parser.add_argument("--speakers", nargs="*", default=[""], help="beginnings of the speakers' names")
+    parser.add_argument("--seed", type=int, default=0)
+    add_argument(parser)
     args = parser.parse_args()
-    encoder = SpeechEncoder.load()
-    print("| speech, emotion | p b m | closed | for 2 frames | frames closed |\n|---|---|---|---|---|")
+    encoder, by_name = SpeechEncoder.load(), performers(args.only)
+    print("| by, speech, emotion | p b m | closed | for 2 frames | frames closed |\n|---|---|---|---|---|")
     for path in args.corpora:
         spoken = []
-        for said in [u for u in read_corpus(path) if u.speaker.startswith(tuple(args.only))][: args.utterances]:
+        for said in [u for u in read_corpus(path) if u.speaker.startswith(tuple(args.speakers))][: args.utterances]:
             samples = (said.samples / 32768).astype(np.float32)
             phones = [Phone(a, b, PHONES[int(k)]) for a, b, k in said.segments if k >= 0]
             spoken.append((encoder.encode(Speech(samples, len(samples) / 16000, path)), phones))
-        for emotion in EMOTIONS:
-            parts = [closures(features, phones, emotion) for features, phones in spoken]
-            print(f"| {path.stem}, {emotion} | {Closures.together(parts).cells()} |", flush=True)
+        for emotion, (name, perform) in itertools.product(EMOTIONS, by_name.items()):
+            parts = [closures(features, phones, emotion, perform, args.seed) for features, phones in spoken]
+            print(f"| {name}, {path.stem}, {emotion} | {Closures.together(parts).cells()} |", flush=True)
 
 
 if __name__ == "__main__":

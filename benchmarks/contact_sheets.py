@@ -4,8 +4,8 @@ Usage
     python -m benchmarks.contact_sheets --eval DIR --ours DIR [--out DIR] [--cases real vasa1 NAME...] [--frames 8]
                                         [--from SECONDS --to SECONDS] [--crop]
 
-OURS holds the videos made by benchmarks.quality. Rows: the reference, ours. `--from 1 --to 1.4 --frames 10` looks at
-neighbouring frames, `--crop` at the middle of the face.
+OURS holds the videos made by benchmarks.quality. Rows: the reference, ours, and the rules' where there is one. `--from
+1 --to 1.4 --frames 10` looks at neighbouring frames, `--crop` at the middle of the face.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ def case_sheet(case: Case, ours: Path, count: int, span_s: tuple[float, float], 
     """The sheet of one case: `count` instants spread over `span_s`, or over the whole video."""
     rows = {"VASA-1" if case.group == "vasa1" else "recording": read_frames(case.reference),
             "talkface": read_frames(ours / f"{case.group}_{case.name}.mp4")}  # fmt: skip
+    by_rules = ours / "rules" / f"{case.group}_{case.name}.mp4"
+    if by_rules.exists():
+        rows["rules"] = read_frames(by_rules)
     last = min(len(frames) for frames in rows.values()) - 1
     begin, end = min(int(span_s[0] * FPS), last), min(int(span_s[1] * FPS), last)
     return sheet(rows, np.linspace(begin, end, count).round().astype(int).tolist(), crop)

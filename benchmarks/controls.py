@@ -159,7 +159,7 @@ def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, sec
                 continue
             options = RenderOptions(size=size, **choice)
             analysis = analysis or analyse(read_portrait(portrait), options, device)
-            motion = move(features, options, frames, seed)
+            motion = move(features, options, frames, seed, device)
             motion = shut_lips(motion) if name == SHUT else motion
             write_video(draw(analysis, motion, options, device), video, size)
             print(video, file=sys.stderr, flush=True)

@@ -64,9 +64,10 @@ def frames_of(analysis: Analysis, features: SpeechFeatures, options: RenderOptio
     from talkface.device import pick_device
     from talkface.pipeline import draw, move
 
-    motion = move(features, options, max(at) + 1, options.seed)
+    device = pick_device("cpu")
+    motion = move(features, options, max(at) + 1, options.seed, device)
     chosen = replace(motion, values=motion.values[at])
-    return [close_up(frame, analysis) for frame in draw(analysis, chosen, options, pick_device("cpu"))]
+    return [close_up(frame, analysis) for frame in draw(analysis, chosen, options, device)]
 
 
 def close_up(frame: np.ndarray, analysis: Analysis) -> Image.Image:

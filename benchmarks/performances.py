@@ -1,9 +1,9 @@
 """What many performances of the same voices look like, without drawing: head, blinks, how far seeds differ.
 
 Usage
-    python -m benchmarks.performances SPEECH SPEECH ... [--lengths 3 5 8 15 60] [--seeds 8] [--model]
+    python -m benchmarks.performances SPEECH SPEECH ... [--lengths 3 5 8 15 60] [--seeds 8] [--only model|rules]
 
-Stretches of the recordings, one after the other, are performed by the rules (or by the motion model) under several
+Stretches of the recordings, one after the other, are performed by the motion model and by the rules under several
 seeds. Prints Markdown with median (10-90 %) per length in seconds: mean change of pitch, yaw and roll per frame and
 their spread, as the scoring script defines them (its tracker sees about .87 of the spread and .03 degrees more change),
 largest angles, blinks; and the correlation of lips, head and brows between two seeds.
@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cases import FPS
-from talkface.motion.articulation import measure
+from benchmarks.performers import Performer, add_argument, performers
+from talkface.motion.mouth import measure
 from talkface.space import MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
 
@@ -65,7 +66,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if min(a.std(), b.std()) > 1e-6 else np.nan
 
 
-def report(features: SpeechFeatures, lengths_s: list[float], seeds: int, perform) -> str:
+def report(features: SpeechFeatures, lengths_s: list[float], seeds: int, perform: Performer) -> str:
     """The Markdown report."""
     whole_s = len(features.level_db) / FEATURE_RATE_HZ
     lines = ["| seconds | performances | " + " | ".join(FIGURES) + " | lips, head, brows of two seeds |"]
@@ -94,17 +95,14 @@ def main() -> None:
     parser.add_argument("speech", type=Path, nargs="+")
     parser.add_argument("--lengths", type=float, nargs="+", default=[3, 5, 8, 15, 60])
     parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--model", action="store_true", help="the motion model instead of the rules")
+    add_argument(parser)
     args = parser.parse_args()
-    if args.model:
-        from talkface.motion.generate import generate as perform
-    else:
-        from talkface.motion.perform import perform
     parts = []
     for path in args.speech:
         with open_speech(path) as voice:
             parts.append(listen(voice, pick_device("cpu")))
-    print(report(chained(parts), args.lengths, args.seeds, perform))
+    for name, perform in performers(args.only).items():
+        print(f"{name}:\n\n{report(chained(parts), args.lengths, args.seeds, perform)}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -47,8 +47,10 @@ class BenchReport:
     Attributes:
         device: where it ran; threads: torch's on the CPU.
         frames, size, fps: what was rendered.
+        steps: sampling steps of the motion model.
         start_s: seconds of each stage that does not depend on the length.
-        per_frame_ms: milliseconds per frame of each stage that does; "video" is drawing and encoding together.
+        per_frame_ms: milliseconds per frame of each stage that does; "motion" includes loading the model, "video" is
+            drawing and encoding together.
         frames_per_s: steady state, encoding included.
         reference_ms: one operation each, on the same machine in the same run.
         peak_memory_mb: of this process, and of ffmpeg beside it.
@@ -59,6 +61,7 @@ class BenchReport:
     frames: int
     size: int
     fps: float
+    steps: int
     total_s: float
     start_s: dict[str, float]
     per_frame_ms: dict[str, float]
@@ -70,7 +73,7 @@ class BenchReport:
 def measure(
     portrait: Path | None, speech: Path | None, options: RenderOptions, progress: Progress | None = None
 ) -> BenchReport:
-    """Render once as a user would, then drawing and encoding by themselves, then the reference operations."""
+    """Render once as a user would, then moving, drawing and encoding by themselves, then the reference operations."""
     import torch
 
     options = replace(options, seed=BENCH_SEED)
@@ -91,13 +94,14 @@ def measure(
             "x264_of_noise": _encode_ms(_noise(options.size), options.rate, Path(folder))
         }
     per_frame = {name: 1e3 * result.timings_s[name] / result.frames for name in PER_FRAME_STAGES}
-    per_frame |= {"drawing_alone": drawn.ms, "encoding_alone": encode_ms}
+    per_frame |= {"moving_alone": drawn.moving_ms, "drawing_alone": drawn.drawing_ms, "encoding_alone": encode_ms}
     return BenchReport(
         device=result.device,
         threads=torch.get_num_threads(),
         frames=result.frames,
         size=options.size,
         fps=result.fps,
+        steps=result.steps,
         total_s=round(total_s, 2),
         start_s={name: value for name, value in result.timings_s.items() if name not in PER_FRAME_STAGES},
         per_frame_ms=_rounded(per_frame),
@@ -112,6 +116,7 @@ def table(report: BenchReport) -> str:
     lines = [
         f"device           {report.device}, {report.threads} threads",
         f"video            {report.frames} frames of {report.size}x{report.size} at {report.fps:g} frames/s",
+        f"motion           {report.steps} sampling steps",
         f"steady state     {report.frames_per_s:g} frames/s, encoding included",
         f"everything       {report.total_s:g} s",
     ]
@@ -169,7 +174,8 @@ def children_memory_mb() -> float:
 @dataclass(frozen=True)
 class _Drawn:
     frames: list[np.ndarray]
-    ms: float
+    moving_ms: float
+    drawing_ms: float
 
 
 class FrameWatch(Progress):
@@ -204,18 +210,21 @@ class FrameWatch(Progress):
 def _draw_alone(
     portrait: Path, speech: Path, options: RenderOptions, device: torch.device, progress: Progress
 ) -> _Drawn:
-    """The first frames of the performance, without encoding."""
-    progress.stage("Drawing alone")
+    """The whole performance once more, and its first frames, without encoding."""
+    progress.stage("Moving and drawing alone")
     analysis = analyse(read_portrait(portrait), options, device)
     with open_speech(speech) as voice:
         features = pipeline.listen(voice, device)
-        motion = pipeline.move(features, options, options.frame_count(voice.duration_s), BENCH_SEED)
+        frame_count = options.frame_count(voice.duration_s)
+    start = time.perf_counter()
+    motion = pipeline.move(features, options, frame_count, BENCH_SEED, device)
+    moving_ms = 1e3 * (time.perf_counter() - start) / frame_count
     frames = pipeline.draw(analysis, motion, options, device)
     for _ in itertools.islice(frames, WARM_UP_FRAMES):
         pass
     start = time.perf_counter()
     kept = list(itertools.islice(frames, DRAWN_FRAMES))
-    return _Drawn(kept, 1e3 * (time.perf_counter() - start) / max(1, len(kept)))
+    return _Drawn(kept, moving_ms, 1e3 * (time.perf_counter() - start) / max(1, len(kept)))
 
 
 def _encode_ms(frames: list[np.ndarray], rate: Fraction, folder: Path, crf: int = 18) -> float:

@@ -55,6 +55,7 @@ Emotions = Annotated[list[str] | None, _option("emotions", "--emotion", metavar=
 Amplitude = Annotated[float, _option("amplitude", "--amplitude")]
 ControlsFile = Annotated[Path | None, _option("controls", "--controls", metavar="FILE", show_default=False)]
 MotionFile = Annotated[Path | None, _option("motion", "--motion", metavar="FILE", show_default=False)]
+Steps = Annotated[int, _option("steps", "--steps")]
 Seed = Annotated[int | None, _option("seed", "--seed", show_default=False)]
 Force = Annotated[bool, _option("force", "--force")]
 
@@ -74,6 +75,7 @@ def render(
     controls: ControlsFile = option_default("controls"),
     motion: MotionFile = option_default("motion"),
     seed: Seed = option_default("seed"),
+    steps: Steps = option_default("steps"),
     device: Device = option_default("device"),
     full: Annotated[bool, _option("full", "--full")] = option_default("full"),
     face: Annotated[int, _option("face", "--face")] = option_default("face"),
@@ -95,6 +97,7 @@ def render(
             controls=controls,
             motion=motion,
             seed=seed,
+            steps=steps,
             device=device,
             full=full,
             face=face,
@@ -129,6 +132,7 @@ def motion(
     amplitude: Amplitude = option_default("amplitude"),
     controls: ControlsFile = option_default("controls"),
     seed: Seed = option_default("seed"),
+    steps: Steps = option_default("steps"),
     device: Device = option_default("device"),
     force: Force = option_default("force"),
     as_json: Json = False,
@@ -148,6 +152,7 @@ def motion(
             amplitude=amplitude,
             controls=controls,
             seed=seed,
+            steps=steps,
             device=device,
             force=force,
         )

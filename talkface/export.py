@@ -50,7 +50,8 @@ def export_motion(
         with clock.stage("voice", "Listening"):
             features = pipeline.listen(voice, device)
         with clock.stage("motion", "Moving"):
-            motion = pipeline.move(features, options, options.frame_count(voice.duration_s), seed, given.timeline)
+            frame_count = options.frame_count(voice.duration_s)
+            motion = pipeline.move(features, options, frame_count, seed, device, given.timeline)
         write_motion(part, motion, kind, seed)
     return MotionResult(
         path=output,
@@ -59,6 +60,7 @@ def export_motion(
         fps=float(options.rate),
         duration_s=len(motion.values) / float(options.rate),
         seed=seed,
+        steps=options.steps,
         device=device_label(device),
         timings_s=clock.timings_s,
         warnings=warnings,

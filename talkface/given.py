@@ -12,7 +12,7 @@ from talkface.media.motion_file import fitting_notes, read_motion
 from talkface.motion.controls import Timeline, read_controls
 from talkface.options import RenderOptions
 from talkface.space import MotionSpace
-from talkface.types import MotionSequence
+from talkface.types import Controls, ControlTracks, MotionSequence
 
 STEADY = 1e-3
 """Change of the head distance that nobody sees."""
@@ -48,6 +48,13 @@ def read_given(options: RenderOptions) -> Given:
             "Leave out --full, or the head distance in the file.",
         )
     return given
+
+
+def control_tracks(options: RenderOptions, frames: int, timeline: Timeline | None) -> ControlTracks:
+    """What is asked in each of `frames` frames: the options, and the keyframes where there are any."""
+    constant = Controls(*options.gaze, options.head_distance, options.emotions, options.amplitude)
+    tracks = timeline.tracks if timeline else ControlTracks.constant
+    return tracks(constant, frames, float(options.rate))
 
 
 def _changes_distance(given: Given) -> bool:

@@ -31,7 +31,9 @@ HEAD_DISTANCE_RANGE = (0.7, 1.5)
 AMPLITUDE_RANGE = (0.0, 2.0)
 HEAD_LIMIT_DEG = (15.0, 10.0, 10.0)
 SEED_RANGE = (0, 2**63 - 1)
-MADE_WITH = ("gaze", "head_distance", "emotions", "amplitude", "controls", "seed")
+DEFAULT_STEPS = 10
+STEPS_RANGE = (1, 50)
+MADE_WITH = ("gaze", "head_distance", "emotions", "amplitude", "controls", "seed", "steps")
 """Options that make a performance, and mean nothing where a stored one is drawn."""
 
 
@@ -61,6 +63,7 @@ class RenderOptions:
         None, "Motion to draw instead of a new one: a file of `talkface motion`, or a Live Link Face recording (.csv)."
     )
     seed: int | None = _option(None, "Number that picks the performance; drawn and reported when absent.")
+    steps: int = _option(DEFAULT_STEPS, "Sampling steps of the motion, 1-50: more is slower, and a little finer.")
     device: str = _option("auto", "Where to compute: auto, cpu or cuda.")
     full: bool = _option(False, "Put the speaking face back into the whole picture, at its own size.")
     face: int = _option(1, "Which face to use when there are several: 1 = the largest.")
@@ -91,6 +94,11 @@ class RenderOptions:
             _require_range(f"The strength of {name!r}", strength, (0.0, 1.0))
         if self.seed is not None:
             _require_range("The seed", self.seed, SEED_RANGE)
+        low, high = STEPS_RANGE
+        _require(
+            isinstance(self.steps, int) and low <= self.steps <= high,
+            f"The number of sampling steps must be a whole number from {low} to {high}, got {self.steps}.",
+        )
         spare = [name for name in MADE_WITH if getattr(self, name) != option_default(name)]
         _require(
             self.motion is None or not spare,

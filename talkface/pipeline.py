@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import talkface
 from talkface.analysis import Analysis, analyse
 from talkface.device import device_label, draw_seed, pick_device
-from talkface.given import read_given
+from talkface.given import control_tracks, read_given
 from talkface.media.audio import open_speech
 from talkface.media.files import reserve
 from talkface.media.image import read_portrait
@@ -21,7 +21,7 @@ from talkface.media.video import SUFFIXES, VideoSpec, encode, verify
 from talkface.options import RenderOptions
 from talkface.progress import Progress, Stopwatch
 from talkface.space import MotionSpace
-from talkface.types import Controls, ControlTracks, MotionSequence, RenderResult, Speech, SpeechFeatures
+from talkface.types import MotionSequence, RenderResult, Speech, SpeechFeatures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def render(
             with clock.stage("voice", "Listening"):
                 features = listen(voice, device)
             with clock.stage("motion", "Moving"):
-                motion = move(features, options, frame_count, seed, given.timeline)
+                motion = move(features, options, frame_count, seed, device, given.timeline)
         with clock.stage("video", "Drawing", frame_count):
             frames = draw(analysis, motion, options, device)
             first, frames = _peek(frames)
@@ -86,6 +86,7 @@ def render(
         fps=float(options.rate),
         duration_s=spec.duration_s,
         seed=seed,
+        steps=None if given.motion else options.steps,
         device=device_label(device),
         timings_s=clock.timings_s,
         face=analysis.report,
@@ -101,15 +102,18 @@ def listen(voice: Speech, device: torch.device) -> SpeechFeatures:
 
 
 def move(
-    features: SpeechFeatures, options: RenderOptions, frame_count: int, seed: int, timeline: Timeline | None = None
+    features: SpeechFeatures,
+    options: RenderOptions,
+    frame_count: int,
+    seed: int,
+    device: torch.device,
+    timeline: Timeline | None = None,
 ) -> MotionSequence:
-    """The performance: lips from the voice, life around them, as the options and the keyframes ask."""
-    from talkface.motion.perform import perform
+    """The performance that the motion model makes of the voice, as the options and the keyframes ask."""
+    from talkface.motion.generate import generate
 
-    rate_hz = float(options.rate)
-    constant = Controls(*options.gaze, options.head_distance, options.emotions, options.amplitude)
-    tracks = (timeline.tracks if timeline else ControlTracks.constant)(constant, frame_count, rate_hz)
-    return perform(features, tracks, rate_hz, frame_count, seed)
+    tracks = control_tracks(options, frame_count, timeline)
+    return generate(features, tracks, float(options.rate), frame_count, seed, options.steps, device)
 
 
 def draw(

@@ -229,13 +229,14 @@ class MotionSequence:
 
 @dataclass(frozen=True)
 class RenderResult:
-    """What `talkface.render` made; `seed` is None where a stored motion was drawn."""
+    """What `talkface.render` made; `seed` and `steps` are None where a stored motion was drawn."""
 
     path: Path
     frames: int
     fps: float
     duration_s: float
     seed: int | None
+    steps: int | None
     device: str
     timings_s: dict[str, float] = field(default_factory=dict)
     face: dict[str, object] = field(default_factory=dict)
@@ -252,6 +253,7 @@ class MotionResult:
     fps: float
     duration_s: float
     seed: int
+    steps: int
     device: str
     timings_s: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import subprocess
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,13 @@ from talkface import weights
 from talkface.__main__ import main
 from talkface.face.model import FaceModel
 from talkface.media import ffmpeg
+from talkface.motion.conditions import AUDIO_EXTRAS, AXES
+from talkface.motion.denoiser import Denoiser, DenoiserConfig
 from tests.conftest import write_tone
 from tests.test_media_image import png
+from training.motion_data import SOURCES
+from training.speech_phones import PHONES
+from training.store import store
 
 OK, FAILED, USAGE, INPUT, ENVIRONMENT = 0, 1, 2, 3, 4
 
@@ -267,6 +273,8 @@ def test_motion_file(light, attempt, portrait, tone, tmp_path):
     attempt(INPUT, "is not a motion", portrait, tone, "--motion", portrait)
     np.savez(tmp_path / "m.npz", format="talkface motion", version=9)
     attempt(INPUT, "has format version 9", portrait, tone, "--motion", tmp_path / "m.npz")
+    np.savez(tmp_path / "m.npz", format="talkface motion", version=1, axes=["jawOpen"], values=np.zeros(5), fps=25.0)
+    attempt(INPUT, "must be numbers (frames, 1), got shape (5,)", portrait, tone, "--motion", tmp_path / "m.npz")
     (tmp_path / "m.csv").write_text("time_s,jawOpen\n0,0\n0.04,nan\n")
     attempt(INPUT, "not a number", portrait, tone, "--motion", tmp_path / "m.csv")
     attempt(USAGE, "gaze, seed cannot change it", portrait, tone, "--motion", "m.npz", "--gaze", "5,0", "--seed", 1)
@@ -286,13 +294,10 @@ def test_cuda_without_cuda(attempt, portrait, tone, monkeypatch):
     attempt(ENVIRONMENT, "no CUDA device", portrait, tone, "--device", "cuda")
 
 
-@pytest.mark.parametrize("name", ["tracker", "face_model", "speech_encoder"])
+@pytest.mark.parametrize("name", ["tracker", "face_model", "speech_encoder", "motion_denoiser"])
 @pytest.mark.parametrize("harm", ["missing", "altered"])
 def test_weights_missing_or_altered(attempt, portrait, tone, tmp_path, monkeypatch, harm, name):
-    broken = tmp_path / "weights"
-    broken.mkdir()
-    for path in weights.folder().iterdir():
-        (broken / path.name).symlink_to(path)
+    broken = own_weights(tmp_path)
     victim = broken / weights.manifest()[name]["file"]
     data = bytearray(victim.read_bytes())
     victim.unlink()
@@ -302,6 +307,46 @@ def test_weights_missing_or_altered(attempt, portrait, tone, tmp_path, monkeypat
     monkeypatch.setattr(weights, "folder", lambda: broken)
     FaceModel.load.cache_clear()
     attempt(ENVIRONMENT, victim.name, portrait, tone)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"depth": None}, "are of another architecture: their configuration has no 'depth'"),
+        ({"depth": 2}, "do not fit this version of talkface (missing: layers.1"),
+        ({"width": 32}, "do not fit this version of talkface (wrong shape: "),
+        ({"axes": ["headYaw"]}, "make other motion axes"),
+        ({"phone_names": ["sil", "AA"]}, "were trained with another speech encoder"),
+        ({"sources": ["nobody"]}, "have not learned from"),
+    ],
+)
+def test_motion_weights_that_do_not_fit(attempt, portrait, tone, tmp_path, monkeypatch, change, words):
+    small = DenoiserConfig(AXES, PHONES, SOURCES, len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 20, 4)
+    shaped = {name: change[name] for name in change if name in ("axes", "phone_names", "sources")}
+    net = Denoiser(replace(small, **{name: tuple(value) for name, value in shaped.items()}))
+    record = {name: value for name, value in (asdict(small) | change).items() if value is not None}
+    other = own_weights(tmp_path)
+    store("motion_denoiser", record, net.state_dict(), about="", data="", licence="", folder=other)
+    monkeypatch.setattr(weights, "folder", lambda: other)
+    monkeypatch.setattr("talkface.pipeline.analyse", lambda *_: SimpleAnalysis(()))
+    attempt(ENVIRONMENT, words, portrait, tone)
+
+
+def test_a_speech_shorter_than_a_window_of_the_motion_model(tmp_path, capsys):
+    blip = write_tone(tmp_path / "blip.wav", 0.2)
+    assert run("motion", blip, "-o", tmp_path / "m.npz", "--seed", 1) == OK
+    values = np.load(tmp_path / "m.npz")["values"]
+    assert len(values) == 5
+    assert np.isfinite(values).all()
+
+
+def own_weights(folder: Path) -> Path:
+    """A folder of weights that can be spoiled: links to the package's."""
+    copy = folder / "weights"
+    copy.mkdir()
+    for path in weights.folder().iterdir():
+        (copy / path.name).symlink_to(path)
+    return copy
 
 
 def test_killed_ffmpeg(light, attempt, portrait, tone, monkeypatch):

@@ -24,13 +24,25 @@ def report(light, portrait, tone, monkeypatch):
 
 def test_the_report_has_every_stage_the_references_and_the_memory(report):
     assert report.frames == 25
-    assert set(report.per_frame_ms) == {"voice", "motion", "video", "drawing_alone", "encoding_alone"}
+    assert set(report.per_frame_ms) == {
+        "voice", "motion", "video", "moving_alone", "drawing_alone", "encoding_alone",
+    }  # fmt: skip
     assert set(report.reference_ms) == {"grid_sample_512", "matmul_512", "copy_64_mb", "x264_of_noise"}
     assert min(report.reference_ms.values()) > 0
     assert report.peak_memory_mb["talkface"] > 50
     assert 0 < report.peak_memory_mb["ffmpeg"] < 500
     assert "face" in report.start_s
     assert report.frames_per_s > 0
+    assert report.steps == 10
+
+
+def test_the_motion_is_made_by_the_model(speech, monkeypatch):
+    """Voice and motion for real; faces and frames are left out."""
+    monkeypatch.setattr(bench, "analyse", lambda *_: SimpleNamespace())
+    monkeypatch.setattr(bench.pipeline, "draw", lambda _, motion, *rest: iter(motion.values[:40]))
+    drawn = bench._draw_alone(bench.example("portrait.png"), speech, OPTIONS, torch.device("cpu"), Progress())
+    assert drawn.moving_ms > 0
+    assert len(drawn.frames) == 40 - bench.WARM_UP_FRAMES
 
 
 def test_the_report_is_json_and_text(report):

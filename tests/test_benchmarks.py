@@ -4,16 +4,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.cases import wishes_and_rest
 from benchmarks.closures import Closures, Phone, lip_gap, read_phones
 from benchmarks.controls import FEATURES, LIP_CORNERS, Look
 from benchmarks.expressions import settings, sheet
 from benchmarks.performances import FIGURES, figures, likeness
-from benchmarks.quality import medians, publish, summary_table
+from benchmarks.performers import NAMES, performers
+from benchmarks.quality import columns_of, medians, publish, summary_table
 from benchmarks.transfer import Curves, report
 from talkface.face.model import FaceModel
 from talkface.pose import rotation
 from talkface.space import DYNAMICS_AXES, MotionSpace
+from talkface.types import Controls, SpeechFeatures
 from training.life_statistics import blink_lengths_s, speed_shares, take_out_pose
+from training.speech_phones import PHONES
 
 
 def neutral_marks() -> np.ndarray:
@@ -75,6 +79,43 @@ def test_medians_take_the_size_of_lags_and_skip_what_is_missing():
     rows = [{"env_lag_ms": -40, "env_r": 0.5}, {"env_lag_ms": 40}, {"env_lag_ms": 0, "env_r": 0.7}]
     assert medians(rows) == {"env_r": pytest.approx(0.6), "env_lag_ms": 40}
     assert "| abs env_lag_ms | 40 |" in summary_table({"ours": rows})
+
+
+def test_the_rules_stand_beside_the_model_and_the_recordings():
+    row = {"env_r": 0.5}
+    columns = columns_of(
+        {"model": {"real/1": row, "vasa1/2": row}, "rules": {"real/1": row}, "reference": {"real/1": row}}
+    )
+    assert list(columns) == ["talkface, real", "rules, real", "recordings themselves", "talkface, vasa1"]
+
+
+def test_the_rules_get_the_wishes_and_the_renderer_the_rest():
+    options = [
+        "--size",
+        "384",
+        "--gaze",
+        "-5,2",
+        "--emotion",
+        "sad",
+        "--steps",
+        "20",
+        "--full",
+        "--emotion",
+        "happy:0.1",
+    ]
+    wishes, rest = wishes_and_rest(options)
+    assert wishes == ["--gaze", "-5,2", "--emotion", "sad", "--emotion", "happy:0.1"]
+    assert rest == ["--size", "384", "--full"]
+
+
+def test_model_and_rules_perform_in_one_run():
+    phones, zeros = np.eye(len(PHONES), dtype=np.float16)[[5] * 60], np.zeros(60, np.float32)
+    heard, found = SpeechFeatures(phones, PHONES, zeros, zeros, zeros, False), performers()
+    assert tuple(found) == NAMES
+    for perform in found.values():
+        values = perform(heard, Controls(head_distance=1.2), 25.0, 30, 1).values
+        assert values.shape == (30, MotionSpace.size)
+        np.testing.assert_allclose(values[:, MotionSpace.index("headDistance")], 1.2, rtol=0.02)
 
 
 def test_publish_replaces_only_its_own_part(tmp_path):

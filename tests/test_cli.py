@@ -49,7 +49,7 @@ def test_json_has_everything(render, tmp_path, capsys):
     result = json.loads(captured.out)
     assert captured.err == ""
     assert result["path"] == str(tmp_path / "out.mp4")
-    assert (result["frames"], result["seed"], result["device"]) == (30, 11, "cpu")
+    assert (result["frames"], result["seed"], result["steps"], result["device"]) == (30, 11, 10, "cpu")
     assert result["fps"] == pytest.approx(29.97, abs=1e-4)
     assert result["duration_s"] == pytest.approx(1.0, abs=0.02)
     assert set(result["timings_s"]) == {"portrait", "speech", "start", "face", "voice", "motion", "video", "check"}
@@ -65,12 +65,13 @@ def test_a_drawn_seed_is_reported(render, capsys):
 
 
 def test_the_video_says_what_it_is(render, tmp_path):
-    assert render("--seed", 5, "--gaze", "-10,5", "--emotion", "happy:0.5", "--emotion", "sad:0.1") == 0
+    assert render("--seed", 5, "--steps", 20, "--gaze", "-10,5", "--emotion", "happy:0.5", "--emotion", "sad:0.1") == 0
     text = ffmpeg.run(*ffmpeg.source(tmp_path / "out.mp4"), "-f", "ffmetadata", "-").decode().replace("\\", "")
     for words in (
         "AI-generated",
         __version__,
         '"seed": 5',
+        '"steps": 20',
         '"gaze": [-10.0, 5.0]',
         '["happy", 0.5]',
         "trainedAlgorithmic",
@@ -112,6 +113,8 @@ def test_inputs_with_a_leading_dash_follow_two_dashes(light, portrait, tone, tmp
         (["--fps", "23"], "frame rate must be one of 24, 25, 29.97"),
         (["--size", "333"], "even number"),
         (["--device", "tpu"], "no device called 'tpu'"),
+        (["--steps", "0"], "sampling steps must be a whole number from 1 to 50"),
+        (["--steps", "51"], "sampling steps must be a whole number from 1 to 50"),
         (["--seed", "tree"], "Invalid value for '--seed'"),
         (["--sise", "256"], "No such option"),
     ],

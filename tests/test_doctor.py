@@ -4,6 +4,7 @@ import pytest
 
 from talkface import doctor, weights
 from talkface.errors import EnvironmentFailure
+from talkface.motion.generate import WEIGHTS_NAME
 
 
 def test_a_healthy_installation_passes():
@@ -17,6 +18,7 @@ def test_a_healthy_installation_passes():
 def test_every_weight_file_is_named():
     names = {finding.name for finding in doctor.examine()}
     assert {f"weights: {name}" for name in weights.manifest()} <= names
+    assert f"weights: {WEIGHTS_NAME}" in names
 
 
 def test_missing_weights_are_found(monkeypatch, tmp_path):

@@ -15,11 +15,14 @@ from PIL import Image, ImageOps
 from talkface import RenderOptions, pipeline
 from talkface.analysis import analyse
 from talkface.device import pick_device
+from talkface.export import export_motion
 from talkface.face.tracker import FaceTracker
+from talkface.media.audio import open_speech
 from talkface.media.image import read_portrait
 from talkface.space import MotionSpace
 from talkface.types import MotionSequence, Portrait
 from tests.test_media_video import decode
+from tests.test_speech_encoder import LIP_CLOSURES_S, OPEN_VOWELS_S, VOICE
 
 SIZE = 256
 
@@ -86,6 +89,44 @@ def test_the_whole_picture_keeps_its_size_and_everything_but_the_person(render, 
     assert np.abs(frames[:, 300:].astype(int) - still[300:]).mean() < 3  # below the crop: suit and helmet
 
 
+@pytest.fixture(scope="module")
+def look(portrait):
+    """Landmarks (478, 2) that the tracker reads in the frames `at` of a performance of flite's words; only these are
+    drawn. Distances between the eyes: 1."""
+    device, tracker = pick_device("cpu"), FaceTracker.load("cpu")
+    analysis = analyse(read_portrait(portrait), RenderOptions(), device)
+    with open_speech(VOICE) as voice:
+        features, frames = pipeline.listen(voice, device), RenderOptions().frame_count(voice.duration_s)
+
+    def call(at: list[int], **wishes) -> np.ndarray:
+        options = RenderOptions(size=SIZE, seed=1, **wishes)
+        motion = pipeline.move(features, options, frames, 1, device)
+        chosen = MotionSequence(motion.values[at], motion.fps)
+        marks = np.stack([tracker(f)[0].landmarks[:, :2] for f in pipeline.draw(analysis, chosen, options, device)])
+        return marks / np.linalg.norm(marks[:, 33] - marks[:, 263], axis=1)[:, None, None]
+
+    return call
+
+
+def test_the_drawn_lips_close_on_p_b_m_and_open_on_vowels(look):
+    near = [[round(t * 25) + k for k in (-1, 0, 1)] for t in (*LIP_CLOSURES_S, *OPEN_VOWELS_S)]
+    marks = look([4, *np.ravel(near)])
+    rest, *openings = np.linalg.norm(marks[:, 13] - marks[:, 14], axis=1)
+    openings = np.reshape(openings, (-1, 3))
+    count = len(LIP_CLOSURES_S)
+    assert (openings[:count].min(1) < rest + 0.025).sum() >= count - 2
+    assert openings[count:].max(1).min() > rest + 0.05
+
+
+def test_the_drawn_eyes_look_where_they_are_asked_to(look):
+    at = [50]
+    irises = []
+    for yaw_deg in (-15.0, 15.0):
+        marks = look(at, gaze=(yaw_deg, 0.0), amplitude=0.0)
+        irises.append((marks[:, 468, 0] - marks[:, [33, 133], 0].mean(1)).mean())
+    assert irises[1] - irises[0] > 0.03
+
+
 def test_one_motion_moves_the_lips_of_two_faces_alike(portrait):
     """The second face is the first, mirrored and narrower; the tracker looks at the frames of both."""
     values = np.zeros((5, MotionSpace.size), np.float32)
@@ -101,6 +142,16 @@ def test_one_motion_moves_the_lips_of_two_faces_alike(portrait):
         openings.append([np.linalg.norm(m[13] - m[14]) / np.linalg.norm(m[33] - m[263]) for m in marks])
     assert np.ptp(openings[0]) > 0.15
     assert np.corrcoef(*openings)[0, 1] > 0.97
+
+
+def test_a_stored_motion_of_another_rate_is_resampled_and_said(portrait, words, tmp_path):
+    (tmp_path / "k.json").write_text('{"keyframes": [{"time": 0, "amplitude": 1}, {"time": 9, "amplitude": 0}]}')
+    written = export_motion(words, tmp_path / "m.npz", RenderOptions(seed=1, fps=50, controls=tmp_path / "k.json"))
+    assert any("keyframes up to 9 s, but the speech ends at 1.60 s" in text for text in written.warnings)
+    options = RenderOptions(size=128, motion=tmp_path / "m.npz")
+    drawn = pipeline.render(portrait, words, tmp_path / "out.mp4", options)
+    assert (written.frames, drawn.frames, drawn.seed) == (80, 40, None)
+    assert any("has 50 frames per second and is resampled to 25" in text for text in drawn.warnings)
 
 
 def test_memory_does_not_grow_with_the_length(portrait, words, tmp_path):

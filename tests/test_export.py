@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import talkface
 from talkface import RenderOptions, pipeline
@@ -24,11 +25,11 @@ def moves(light, monkeypatch):
     """Motions made, instead of by the voice: the jaw goes up and down."""
     made = []
 
-    def move(features, options, frame_count, seed, timeline=None) -> MotionSequence:
+    def move(features, options, frame_count, seed, device, timeline=None) -> MotionSequence:
         values = np.zeros((frame_count, MotionSpace.size), np.float32)
         values[:, MotionSpace.index("headDistance")] = 1
         values[:, MotionSpace.index("jawOpen")] = 0.3 + 0.3 * np.sin(np.arange(frame_count) / float(options.rate))
-        made.append((options, seed, timeline))
+        made.append((options, seed, device, timeline))
         return MotionSequence(values, float(options.rate))
 
     monkeypatch.setattr(pipeline, "move", move)
@@ -49,8 +50,9 @@ def test_the_command_writes_a_motion_that_reads_back(moves, tone, tmp_path, caps
 def test_json_tells_what_was_written(moves, tone, tmp_path, capsys):
     assert run("motion", tone, "-o", tmp_path / "m.csv", "--format", "livelink", "--fps", 30, "--json") == 0
     result = json.loads(capsys.readouterr().out)
-    assert {key: result[key] for key in ("format", "frames", "fps", "duration_s", "device", "warnings")} == {
-        "format": "livelink", "frames": 30, "fps": 30.0, "duration_s": 1.0, "device": "cpu", "warnings": [],
+    assert {key: result[key] for key in ("format", "frames", "fps", "duration_s", "device", "steps", "warnings")} == {
+        "format": "livelink", "frames": 30, "fps": 30.0, "duration_s": 1.0, "device": "cpu", "steps": 10,
+        "warnings": [],
     }  # fmt: skip
     assert isinstance(result["seed"], int)
 
@@ -58,11 +60,13 @@ def test_json_tells_what_was_written(moves, tone, tmp_path, capsys):
 def test_options_and_keyframes_reach_the_motion(moves, tone, tmp_path, capsys):
     (tmp_path / "k.json").write_text(AMPLITUDE)
     choices = ["--seed", 5, "--gaze", "3,4", "--emotion", "sad", "--head-distance", 1.1, "--amplitude", 2]
+    choices += ["--steps", 20, "--device", "cpu"]
     assert run("motion", tone, "-o", tmp_path / "m.npz", "--controls", tmp_path / "k.json", *choices) == 0
     assert "keyframes up to 60 s" in capsys.readouterr().err
-    ((options, seed, timeline),) = moves
+    ((options, seed, device, timeline),) = moves
     assert (options.gaze, options.emotions, options.head_distance) == ((3.0, 4.0), (("sad", 1.0),), 1.1)
-    assert (options.amplitude, seed, set(timeline.curves)) == (2.0, 5, {"amplitude"})
+    assert (options.amplitude, options.steps, seed, set(timeline.curves)) == (2.0, 20, 5, {"amplitude"})
+    assert torch.device(device).type == "cpu"
     assert np.load(tmp_path / "m.npz")["seed"] == 5
 
 
@@ -94,8 +98,7 @@ def test_python_writes_the_same(moves, tone, tmp_path):
 
 def test_a_motion_drawn_is_the_motion_made(tmp_path, speech):
     """For real: the voice is heard, the performance made, written, read and fitted: nothing is lost on the way."""
-    options = RenderOptions(seed=4, emotions=(("happy", 0.5),))
-    export_motion(speech, tmp_path / "m.npz", options)
+    export_motion(speech, tmp_path / "m.npz", RenderOptions(seed=4, emotions=(("happy", 0.5),)))
     stored = read_motion(tmp_path / "m.npz")
     assert stored.notes == ()
     assert stored.values.shape == (231, MotionSpace.size)

@@ -46,6 +46,15 @@ def imports(module: str) -> set[str]:
     return found
 
 
+def packages(module: str) -> set[str]:
+    """The first names of everything that `module` imports anywhere in its text."""
+    tree = ast.parse((PACKAGE / Path(*module.split(".")).with_suffix(".py")).read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    wholes = plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.split(".")[0] for name in wholes}
+
+
 CHECKED = [name for name in modules() if not name.endswith("__init__")]
 
 
@@ -65,6 +74,11 @@ def test_stages_do_not_import_each_other(module):
     stage = module.split(".")[0]
     foreign = {target for target in imports(module) if level(target) == "stage" and target.split(".")[0] != stage}
     assert not foreign
+
+
+@pytest.mark.parametrize("module", CHECKED)
+def test_the_package_needs_nothing_that_made_or_measures_it(module):
+    assert not packages(module) & {"training", "benchmarks", "tests"}
 
 
 def test_only_ffmpeg_starts_processes():

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from talkface.motion import conditions
-from talkface.motion.articulation import measure
-from talkface.motion.conditions import AXES, COLUMNS, from_departure, mirrored, to_departure
-from talkface.motion.perform import GAZE_GAIN, STEADY_EYES
+from talkface.motion.conditions import (
+    AXES,
+    COLUMNS,
+    GAZE_GAIN,
+    STEADY_EYES,
+    from_departure,
+    mirrored,
+    to_departure,
+)
+from talkface.motion.mouth import measure
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, SpeechFeatures

@@ -9,15 +9,10 @@ import pytest
 
 from talkface.errors import InputError
 from talkface.motion.controls import COLUMNS, read_controls
-from talkface.motion.perform import perform
 from talkface.options import EMOTIONS
-from talkface.space import MotionSpace
 from talkface.types import Controls, ControlTracks
-from tests.test_motion_perform import voice
 
 CONSTANT = Controls(gaze_yaw_deg=5.0, head_distance=1.2, emotions=(("sad", 0.3),), amplitude=0.5)
-HEAD = MotionSpace.columns("headYaw", "headPitch", "headRoll")
-GAZE = MotionSpace.columns("gazeYaw", "gazePitch")
 
 
 @pytest.fixture
@@ -182,35 +177,3 @@ def test_every_column_is_accepted(read):
     assert set(read(f"{','.join(COLUMNS)}\n{','.join(cells)}\n", "all.csv").curves) == {
         "gaze", "head_distance", "amplitude", "head", "emotion",
     }  # fmt: skip
-
-
-def test_the_performance_follows_the_keyframes(tracks):
-    rows = [
-        {"time": 0, "gaze": [0, 0], "emotion": "neutral", "head_distance": 1, "amplitude": 0},
-        {"time": 1.5, "emotion": "neutral"},
-        {"time": 2, "gaze": [20, 0], "emotion": "happy", "head_distance": 1.3},
-    ]
-    values = perform(voice(4.0), tracks(rows), 25.0, 101, 1).values
-    assert not values[:, HEAD].any()
-    assert values[50:, MotionSpace.index("headDistance")] == pytest.approx(1.3)
-    assert values[5, GAZE[0]] < 3 < 20 < values[60, GAZE[0]]
-    smile = values[:, MotionSpace.index("mouthSmileLeft")]
-    assert smile[40] < 0.1 < 0.4 < smile[60:].max()
-
-
-def test_a_fixed_head_pose_is_exactly_that_and_the_eyes_keep_their_target(tracks):
-    rows = [{"time": 0, "head": [10, -5, 3]}, {"time": 0.5, "amplitude": 1, "gaze": [0, 0]}]
-    values = perform(voice(4.0), tracks(rows), 25.0, 101, 1).values
-    np.testing.assert_allclose(values[:, HEAD], np.tile([10, -5, 3], (101, 1)))
-    assert not values[:, MotionSpace.columns("headX", "headY")].any()
-    assert np.median(values[:, GAZE[0]]) == pytest.approx(-8.5, abs=1.5)
-
-
-def test_liveliness_may_come_and_go(tracks):
-    rows = [{"time": 0, "amplitude": 1}, {"time": 6, "amplitude": 1}, {"time": 7, "amplitude": 0}]
-    values = perform(voice(14.0), tracks(rows, 350), 25.0, 350, 1).values
-    lids, head = values[:, MotionSpace.index("eyeBlinkLeft")], values[:, HEAD]
-    assert lids[:160].max() > 0.9
-    assert np.ptp(head[:150], axis=0).max() > 2
-    assert not head[175:].any()
-    assert lids[185:].max() < 0.1

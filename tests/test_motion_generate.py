@@ -1,16 +1,33 @@
-"""The learned performance with a small untrained network: determinism, shapes, rates, rest, errors."""
+"""The learned performance: with a small untrained network determinism, shapes, rates, rest and errors; with the
+package's weights what it means (lips, blinks, heads, gaze, emotions)."""
+
+import json
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from talkface.errors import EnvironmentFailure
 from talkface.motion import generate as generate_module
-from talkface.motion.conditions import AUDIO_EXTRAS, AXES
+from talkface.motion.conditions import AUDIO_EXTRAS, AXES, GAZE_GAIN, STEADY_EYES
+from talkface.motion.controls import read_controls
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
+from talkface.motion.emotion import emotion_offset
 from talkface.motion.generate import OVERLAP, MotionModel, read_smoothly
-from talkface.space import MotionSpace
-from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
+from talkface.motion.mouth import measure
+from talkface.motion.windows import starts
+from talkface.options import EMOTIONS
+from talkface.space import DYNAMICS_AXES, MOUTH_AXES, MotionSpace
+from talkface.speech.encoder import SpeechEncoder
+from talkface.types import Controls, ControlTracks, MotionSequence, Speech, SpeechFeatures
+from tests.test_speech_encoder import LIP_CLOSURES_S, OPEN_VOWELS_S, VOICE
+from training.motion_figures import blinks, correlation, seam_percentile
 
 PHONES = ("sil", "AA")
 CONFIG = DenoiserConfig(AXES, PHONES, ("teacher", "grid_s1"), len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 20, 4)
@@ -127,3 +144,213 @@ def test_whole_rows_are_read_unchanged_and_lines_stay_lines():
     line = np.arange(9.0)[:, None]
     np.testing.assert_allclose(read_smoothly(line, np.array([1.25, 4.5, 6.9]))[:, 0], [1.25, 4.5, 6.9])
     assert read_smoothly(line, np.array([20.0])).shape == (1, 1)
+
+
+def test_a_long_speech_takes_little_more_memory_than_its_motion(monkeypatch):
+    monkeypatch.setattr(generate_module, "BLOCK_FRAMES", 1_000)
+    long = MotionModel(Denoiser(replace(CONFIG, window=200)))
+    used, sizes = [], []
+    for minutes in (3, 9):
+        tracemalloc.start()
+        sizes.append(make(long, 60.0 * minutes, steps=1).values.nbytes)
+        used.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert used[1] - used[0] < 4 * (sizes[1] - sizes[0])
+
+
+def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch):
+    """On torch's "meta" device, which bears neither a stray CPU tensor nor a value read back by the way."""
+    model, meta, reads = MotionModel(Denoiser(CONFIG)), torch.device("meta"), []
+    model.device, model.net, model.kept = meta, model.net.to(meta), model.kept.to(meta)
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda self: reads.append(1) or torch.zeros(self.shape))
+    moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 75, 25.0)
+    assert model.departures(voice(3.0), moody, 1, 5).shape == (75, len(AXES))
+    assert len(reads) <= 2 * len(starts(75, CONFIG.window, OVERLAP))
+
+
+# What the package's weights make of real words
+
+SEEDS = range(1, 5)
+HEAD = MotionSpace.columns("headYaw", "headPitch", "headRoll")
+BROWS = MotionSpace.columns("browInnerUp", "browOuterUpLeft", "browDownLeft")
+LIDS = MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")
+MOUTH = MotionSpace.columns(*MOUTH_AXES)
+DISTANCE = MotionSpace.index("headDistance")
+SHUT_OPENING = 0.04
+"""Lip opening, in inter-ocular distances, below which lips look shut."""
+
+Perform = Callable[..., np.ndarray]
+
+
+def heard(path) -> SpeechFeatures:
+    samples = soundfile.read(path, dtype="float32")[0]
+    return SpeechEncoder.load().encode(Speech(samples, len(samples) / 16000, path))
+
+
+def performer(features: SpeechFeatures) -> Perform:
+    """Motion (T, D) at 25 frames/s that the package's model makes of a voice, made once per wish."""
+
+    frames = len(features.level_db) // 2
+
+    @lru_cache(maxsize=32)
+    def perform(seed: int = 1, steps: int = 10, **wishes) -> np.ndarray:
+        return generate_module.generate(features, Controls(**wishes), 25.0, frames, seed, steps).values
+
+    return perform
+
+
+@pytest.fixture(scope="module")
+def mama() -> Perform:
+    """ "Mama baked a big apple pie, and Bob opened the door.", 4 seconds."""
+    return performer(heard(VOICE))
+
+
+@pytest.fixture(scope="module")
+def example(speech) -> Perform:
+    """The example's speech, 9 seconds."""
+    return performer(heard(speech))
+
+
+def opening(values: np.ndarray) -> np.ndarray:
+    return measure(values[:, MotionSpace.dynamics].astype(np.float64))[0]
+
+
+def closed(values: np.ndarray) -> list[bool]:
+    """Whether the lips are shut at each p, b and m."""
+    return [opening(values)[round(t * 25) - 2 : round(t * 25) + 2].min() < SHUT_OPENING for t in LIP_CLOSURES_S]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lips_close_on_p_b_m_and_open_on_vowels(mama, seed):
+    assert sum(closed(mama(seed))) >= len(LIP_CLOSURES_S) - 2
+    for time_s in OPEN_VOWELS_S:
+        assert opening(mama(seed))[round(time_s * 25) - 2 : round(time_s * 25) + 3].max() > 0.1
+
+
+def test_lips_are_shut_before_and_after_the_words(mama):
+    assert opening(mama())[:10].max() < SHUT_OPENING
+    assert opening(mama())[-5:].max() < SHUT_OPENING
+
+
+def test_louder_is_wider(example, speech):
+    level_db = heard(speech).level_db[::2]
+    wide = opening(example())[: len(level_db)]
+    assert wide[level_db > -10].mean() > 3 * wide[level_db < -40].mean()
+    assert 0.2 < np.percentile(wide, 95) < 0.55
+
+
+def test_a_long_pause_is_a_shut_and_calm_mouth():
+    words, count = heard(VOICE), 150
+    quiet = np.zeros((count, len(words.phone_names)), np.float16)
+    quiet[:, words.phone_names.index("sil")] = 1
+    zeros = np.zeros(count, np.float32)
+    parts = {"phones": quiet, "level_db": zeros - 60, "voiced": zeros, "pitch_hz": zeros}
+    joined = {k: np.concatenate([getattr(words, k), pause, getattr(words, k)]) for k, pause in parts.items()}
+    values = performer(replace(words, **joined))()
+    first = len(words.level_db) // 2
+    pause = values[first + 10 : first + 60]
+    assert opening(pause).max() < SHUT_OPENING
+    assert np.abs(np.diff(pause[:, MOUTH], axis=0)).max() < 0.08
+    assert np.ptp(pause[:, HEAD], axis=0).max() > 0.3, "who listens is alive"
+
+
+def test_silence_moves_the_head_but_not_the_lips():
+    nothing = SpeechEncoder.load().encode(Speech(np.zeros(96_000, np.float32), 6.0, VOICE))
+    values = performer(nothing)()
+    assert not values[:, MOUTH].any()
+    assert np.ptp(values[:, HEAD], axis=0).max() > 1
+
+
+def test_seeds_share_the_lips_and_differ_in_head_and_brows(example):
+    pairs = [(example(a), example(b)) for a, b in combinations(SEEDS, 2)]
+    assert min(correlation(opening(a), opening(b)) for a, b in pairs) > 0.9
+    assert np.mean([correlation(a[:, HEAD], b[:, HEAD]) for a, b in pairs]) < 0.5
+    assert np.mean([correlation(a[:, BROWS], b[:, BROWS]) for a, b in pairs]) < 0.6
+
+
+def test_lids_blink_as_often_as_peoples_and_close(example):
+    counts = [blinks(example(seed)) for seed in SEEDS]
+    assert 8 <= 60 * np.mean(counts) / (len(example()) / 25) <= 45
+    lids = np.concatenate([example(seed)[:, LIDS] for seed in SEEDS])
+    assert lids.max(0).min() > 0.95
+    assert (lids < 0.3).all(1).mean() > 0.75
+
+
+def test_the_head_moves_as_much_as_real_heads_and_is_not_jittery(example):
+    change = np.mean([np.abs(np.diff(example(seed)[:, HEAD], axis=0)).mean() for seed in SEEDS])
+    spread = np.mean([example(seed)[:, HEAD].std(0).mean() for seed in SEEDS])
+    assert 0.25 < change < 0.65
+    assert 2.5 < spread < 6.5
+    speed = np.diff(example()[:, HEAD], axis=0)
+    power = (np.abs(np.fft.rfft(speed - speed.mean(0), axis=0)) ** 2).sum(1)
+    assert power[np.fft.rfftfreq(len(speed), 1 / 25) > 6].sum() < 0.15 * power.sum()
+
+
+def test_windows_join_without_a_seam(example):
+    config = MotionModel.load().net.config
+    assert np.median([seam_percentile(example(seed), config) for seed in SEEDS]) < 95
+
+
+def test_the_portrait_is_the_first_frame(example):
+    first = example()[0]
+    assert not first[[*HEAD, *LIDS, *BROWS]].any()
+    assert first[DISTANCE] == 1
+
+
+def test_no_amplitude_moves_the_lips_only(mama):
+    still, lively = mama(amplitude=0.0), mama()
+    np.testing.assert_array_equal(opening(still), opening(lively))
+    moved = {MotionSpace.names[i] for i in np.flatnonzero(np.ptp(still, axis=0))}
+    assert moved <= {*MOUTH_AXES, "speaking"}
+
+
+@pytest.mark.parametrize("gaze_deg", [(15.0, 0.0), (-25.0, 8.0), (0.0, -15.0)])
+def test_the_eyes_look_where_they_are_asked_to(example, gaze_deg):
+    """In the room, head and eye together, around the asked direction."""
+    values = example(gaze_yaw_deg=gaze_deg[0], gaze_pitch_deg=gaze_deg[1], amplitude=0.5)
+    held = values[:, MotionSpace.gaze] + STEADY_EYES * values[:, HEAD[:2]]
+    np.testing.assert_allclose(np.median(held[25:], axis=0), GAZE_GAIN * gaze_deg, atol=3)
+    still = example(gaze_yaw_deg=gaze_deg[0], gaze_pitch_deg=gaze_deg[1], amplitude=0.0)
+    np.testing.assert_allclose(still[25:, MotionSpace.gaze], np.tile(GAZE_GAIN * gaze_deg, (len(still) - 25, 1)))
+
+
+@pytest.mark.parametrize("distance", [0.7, 1.0, 1.5])
+def test_the_head_is_as_far_as_asked(mama, distance):
+    np.testing.assert_allclose(mama(head_distance=distance)[:, DISTANCE], distance, rtol=0.01)
+
+
+@pytest.mark.parametrize("name", EMOTIONS[1:])
+def test_an_emotion_moves_its_features_and_lets_the_lips_close(mama, name):
+    strengths = np.eye(len(EMOTIONS))[EMOTIONS.index(name)]
+    asked = emotion_offset(strengths)
+    felt, plain = mama(emotions=((name, 1.0),)), mama()
+    change = (felt - plain)[25:, MotionSpace.dynamics].mean(0)
+    telling = np.flatnonzero(asked >= 0.3)
+    assert len(telling) >= 2
+    for axis in telling:
+        assert change[axis] > 0.4 * asked[axis], DYNAMICS_AXES[axis]
+    assert sum(closed(felt)) >= len(LIP_CLOSURES_S) - 3
+
+
+def test_more_steps_keep_the_lips_and_the_liveliness(mama):
+    few, many = mama(steps=10), mama(steps=40)
+    assert correlation(opening(few), opening(many)) > 0.9
+    assert 0.5 < many[:, HEAD].std() / few[:, HEAD].std() < 2
+
+
+def test_the_performance_follows_the_keyframes(tmp_path, mama):
+    rows = [
+        {"time": 0, "gaze": [0, 0], "emotion": "neutral", "head_distance": 1, "head": [0, 0, 0]},
+        {"time": 1.5, "gaze": [0, 0], "emotion": "neutral", "head": [10, -5, 3]},
+        {"time": 2, "gaze": [20, 0], "emotion": "happy", "head_distance": 1.3},
+    ]
+    (tmp_path / "k.json").write_text(json.dumps({"keyframes": rows}), encoding="utf-8")
+    tracks = read_controls(tmp_path / "k.json").tracks(Controls(), len(mama()), 25.0)
+    values = generate_module.generate(heard(VOICE), tracks, 25.0, len(tracks), 1).values
+    np.testing.assert_allclose(values[38:, HEAD], np.tile([10, -5, 3], (len(values) - 38, 1)))
+    np.testing.assert_allclose(values[50:, DISTANCE], 1.3, rtol=0.01)
+    held = values[:, MotionSpace.gaze] + STEADY_EYES * values[:, HEAD[:2]]
+    assert abs(np.median(held[5:25, 0])) < 3
+    assert np.median(held[60:, 0]) == pytest.approx(20 * GAZE_GAIN[0], abs=4)
+    smile = values[:, MotionSpace.index("mouthSmileLeft")]
+    assert smile[:35].mean() + 0.25 < smile[60:].mean()

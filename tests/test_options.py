@@ -14,7 +14,8 @@ from talkface.options import EMOTIONS, FRAME_RATES, option_default, option_help,
     [
         {"size": 127}, {"size": 511}, {"size": 4096}, {"fps": 23.0}, {"fps": float("nan")}, {"crf": -1}, {"crf": 52},
         {"gaze": (31.0, 0.0)}, {"gaze": (0.0, -21.0)}, {"gaze": (float("nan"), 0.0)}, {"head_distance": 0.5},
-        {"head_distance": 1.6}, {"amplitude": -0.1}, {"amplitude": 2.5}, {"seed": -1}, {"device": "tpu"}, {"face": 0},
+        {"head_distance": 1.6}, {"amplitude": -0.1}, {"amplitude": 2.5}, {"seed": -1},
+        {"steps": 0}, {"steps": 51}, {"steps": 2.5}, {"device": "tpu"}, {"face": 0},
         {"full": True, "head_distance": 1.2},
         {"emotions": (("joyful", 1.0),)}, {"emotions": (("happy", 1.5),)},
     ],
@@ -26,8 +27,8 @@ def test_a_value_out_of_range_is_refused_with_a_hint(bad):
 
 
 def test_the_limits_themselves_are_accepted():
-    RenderOptions(size=128, crf=0, gaze=(-30.0, 20.0), head_distance=0.7, amplitude=0.0, seed=0)
-    RenderOptions(size=2048, crf=40, gaze=(30.0, -20.0), head_distance=1.5, amplitude=2.0, seed=2**63 - 1)
+    RenderOptions(size=128, crf=0, gaze=(-30.0, 20.0), head_distance=0.7, amplitude=0.0, seed=0, steps=1)
+    RenderOptions(size=2048, crf=40, gaze=(30.0, -20.0), head_distance=1.5, amplitude=2.0, seed=2**63 - 1, steps=50)
 
 
 @pytest.mark.parametrize(("fps", "rate"), [(25, Fraction(25)), (29.97, Fraction(30_000, 1_001)), (60.0, Fraction(60))])

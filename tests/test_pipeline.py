@@ -55,7 +55,7 @@ def test_a_stored_motion_is_drawn_without_listening(light, portrait, tone, tmp_p
     monkeypatch.setattr(pipeline, "draw", lambda _, motion, *rest: drawn.append(motion) or draw(_, motion, *rest))
     options = RenderOptions(size=128, motion=tmp_path / "secret" / "m.csv")
     result = pipeline.render(portrait, tone, tmp_path / "out.mp4", options)
-    assert result.seed is None
+    assert result.seed is result.steps is None
     assert drawn[0].values.shape == (25, MotionSpace.size)
     assert drawn[0].values[:3, MotionSpace.index("jawOpen")].tolist() == [0, 0.5, 1]
     said = ffmpeg.run(*ffmpeg.source(tmp_path / "out.mp4"), "-f", "ffmetadata", "-").decode()
@@ -69,6 +69,16 @@ def test_keyframes_reach_the_motion(light, portrait, tone, tmp_path, monkeypatch
     monkeypatch.setattr(pipeline, "move", lambda *given: asked.append(given) or move(*given))
     pipeline.render(portrait, tone, tmp_path / "out.mp4", RenderOptions(size=128, controls=str(tmp_path / "k.json")))
     assert asked[0][-1].curves["gaze"].values.tolist() == [[9, 1]]
+
+
+def test_steps_seed_and_device_reach_the_motion_model(monkeypatch):
+    asked = []
+    monkeypatch.setattr("talkface.motion.generate.generate", lambda *given: asked.append(given) or "moved")
+    options = RenderOptions(steps=25, fps=50.0, gaze=(4.0, -2.0))
+    assert pipeline.move(None, options, 7, 3, "cpu") == "moved"
+    ((features, tracks, rate_hz, frames, seed, steps, device),) = asked
+    assert (features, rate_hz, frames, seed, steps, device) == (None, 50.0, 7, 3, 25, "cpu")
+    assert tracks.gaze_deg.tolist() == [[4, -2]] * 7
 
 
 def test_a_silent_speech_is_rendered_with_a_warning(light, portrait, tmp_path):

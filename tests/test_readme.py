@@ -96,7 +96,7 @@ def test_every_option_of_render_is_in_the_table():
     assert offered - documented == {"--output", "--quiet", "--verbose", "--help"} & offered
 
 
-@pytest.mark.parametrize("name", ["size", "crf", "head_distance", "amplitude", "face", "device"])
+@pytest.mark.parametrize("name", ["size", "crf", "head_distance", "amplitude", "steps", "face", "device"])
 def test_the_defaults_in_the_table_are_the_real_ones(name):
     row = re.search(rf"^\| `--{name.replace('_', '-')}\b[^|]*\| ([^|]+) \|", README, re.MULTILINE)
     default = getattr(RenderOptions(), name)

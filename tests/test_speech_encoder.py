@@ -9,10 +9,11 @@ import pytest
 import soundfile
 import torch
 
-from talkface.motion.articulation import articulate, measure
+from talkface.motion.mouth import measure
 from talkface.speech.encoder import ChannelNorm, PhoneNet, PhoneNetConfig, SpeechEncoder
 from talkface.speech.features import MEL_BANDS
 from talkface.types import Speech, SpeechFeatures
+from training.teacher.articulation import articulate
 
 VOICE = Path(__file__).parent / "data" / "flite_slt_mama_baked.flac"
 """flite 2.2, voice slt: "Mama baked a big apple pie, and Bob opened the door.", half a second of silence before it."""

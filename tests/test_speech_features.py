@@ -88,3 +88,11 @@ def test_level_is_zero_at_the_loud_parts():
     voice = tone(200.0, 1.0)
     level_db = features.frame_level_db(stretch_of(voice), features.measure_loudness(voice).gain).numpy()
     assert np.abs(level_db[3:-3]).max() < 0.5
+
+
+def test_everything_is_heard_on_the_device_alone():
+    """On torch's "meta" device, which bears neither a stray CPU tensor nor a value read back."""
+    stretch = torch.empty(2 * features.STRETCH_PAD + 10 * features.FRAME, device="meta")
+    heard = (features.log_mel(stretch, 1.0), features.frame_level_db(stretch, 1.0), *features.pitch(stretch))
+    assert [len(x) for x in heard] == [20, 10, 10, 10]
+    assert {x.device.type for x in heard} == {"meta"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkface.motion.articulation import measure
+from talkface.motion.mouth import measure
 from talkface.space import DYNAMICS_AXES, MotionSpace
 from talkface.types import SPEECH_RATE_HZ
 from training.motion_data import FPS

@@ -16,11 +16,13 @@ COMMANDS = [
 
 
 def source_of(command: str) -> str:
-    """The script's text, with that of the learner whose options the tracker's scripts share."""
+    """The script's text, with those of which it shares options: the tracker's learner, talkface's command line."""
     module = re.search(r"-m (?:-- )?training\.(\w+)", command)
     path = ROOT / "training" / f"{module.group(1)}.py" if module else ROOT / re.search(r"training/\S+\.py", command)[0]
+    path = path if path.is_file() else path.with_suffix("") / "__main__.py"
     assert path.is_file(), f"{path} does not exist"
-    return path.read_text(encoding="utf-8") + (ROOT / "training" / "tracker_learner.py").read_text(encoding="utf-8")
+    shared = (ROOT / "training" / "tracker_learner.py", ROOT / "talkface" / "cli.py")
+    return "".join(part.read_text(encoding="utf-8") for part in (path, *shared))
 
 
 def test_there_are_commands():
@@ -37,6 +39,7 @@ def test_the_options_exist(command: str):
 
 def test_every_script_with_a_command_line_is_on_the_page():
     page = (ROOT / "training" / "README.md").read_text(encoding="utf-8")
-    scripts = [p for p in (ROOT / "training").glob("*.py") if "__main__" in p.read_text(encoding="utf-8")]
-    missing = [p.stem for p in scripts if p.stem not in page]
+    scripts = [p for p in (ROOT / "training").rglob("*.py") if "__main__" in p.read_text(encoding="utf-8")]
+    names = [p.parent.name if p.stem == "__main__" else p.stem for p in scripts]
+    missing = [name for name in names if f"training.{name}" not in page and f"training/{name}.py" not in page]
     assert not missing

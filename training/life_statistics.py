@@ -1,4 +1,4 @@
-"""Measure how real heads, lids and eyes move, as the figures behind talkface/motion/life.py and eyes.py.
+"""Measure how real heads, lids and eyes move, as the figures behind training/teacher/life.py and eyes.py.
 
 Usage
     python training/life_statistics.py --grid DATA/grid_s1 [--clips 200] [--tracks FOLDER] [--out REPORT.md]

@@ -11,16 +11,26 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
-from talkface.motion.articulation import articulate, measure
-from talkface.motion.conditions import AXES, COLUMNS, audio_rows, control_rows, mirrored, silent_row, to_departure
+from talkface.motion.conditions import (
+    AXES,
+    COLUMNS,
+    EMOTION_ONSET_S,
+    audio_rows,
+    control_rows,
+    mirrored,
+    silent_row,
+    to_departure,
+)
+from talkface.motion.curves import ease
 from talkface.motion.denoiser import AUDIO_AFTER, AUDIO_BEFORE, AUDIO_ROWS_PER_FRAME, CONDITIONS, DenoiserConfig
-from talkface.motion.emotion import add_emotion, emotion_offset
-from talkface.motion.life import ease
-from talkface.motion.perform import EMOTION_ONSET_S
+from talkface.motion.emotion import emotion_offset
+from talkface.motion.mouth import measure
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES, MotionSpace
 from talkface.types import ControlTracks
 from training.motion_data import FPS, MotionClip
+from training.teacher.articulation import articulate
+from training.teacher.moods import add_emotion
 
 SHARES = {"teacher": 0.66, "grid_s1": 0.2, "facegood": 0.14, "yours": 1.0}
 DROPPED = {"audio": 0.1, "gaze": 0.1, "distance": 0.1, "emotion": 0.1, "previous": 0.3}

@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from talkface.motion.articulation import measure
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
-from talkface.motion.generate import DEFAULT_STEPS, OVERLAP, MotionModel
-from talkface.motion.perform import perform
+from talkface.motion.generate import OVERLAP, MotionModel
+from talkface.motion.mouth import measure
 from talkface.motion.windows import starts
+from talkface.options import DEFAULT_STEPS
 from talkface.space import MotionSpace
 from talkface.types import ControlTracks
 from training.motion_data import FPS, MotionClip, read_folder
 from training.motion_losses import ROLLED
+from training.teacher.perform import perform
 
 ANGLES = MotionSpace.columns("headYaw", "headPitch", "headRoll")
 BROWS = MotionSpace.columns("browInnerUp", "browOuterUpLeft", "browDownLeft")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from talkface.motion.articulation import OPENING_PER_UNIT, WIDTH_PER_UNIT
 from talkface.motion.conditions import AXES
 from talkface.motion.denoiser import Denoiser
+from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
 from training.motion_batches import Batch
 
 AXIS_WEIGHTS = {"headX": 0.4, "headY": 0.4, "headDistance": 0.3, "gazeYaw": 0.7, "gazePitch": 0.7,

@@ -1,4 +1,4 @@
-r"""The motion model's teacher: the rules of `talkface.motion.perform` over many voices, manners, rooms and wishes.
+r"""The motion model's teacher: the rules of `training.teacher` over many voices, manners, rooms and wishes.
 
     python -m training.motion_teacher --corpus training/runs/speech/corpus --out training/runs/motion/data --hours 10
 
@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from talkface.motion.perform import perform
 from talkface.options import EMOTIONS, GAZE_PITCH_LIMIT_DEG, GAZE_YAW_LIMIT_DEG, HEAD_DISTANCE_RANGE
 from talkface.space import MotionSpace
 from talkface.speech.encoder import SpeechEncoder
@@ -38,6 +37,7 @@ from training.speech_augment import Surroundings
 from training.speech_corpus import RATE_HZ, read_corpus
 from training.speech_phones import INDEX
 from training.speech_train import HELD_OUT
+from training.teacher.perform import perform
 
 SHARES = {
     "espeak": 0.22, "flite": 0.10, "speechocean762": 0.22, "librispeech": 0.22, "heard": 0.20, "silence": 0.02,

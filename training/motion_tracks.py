@@ -17,8 +17,8 @@ import numpy as np
 import soundfile as sf
 import torch
 
-from talkface.motion.articulation import OPENING_PER_UNIT, measure
-from talkface.motion.life import ease
+from talkface.motion.curves import ease
+from talkface.motion.mouth import OPENING_PER_UNIT, measure
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES, UPPER_AXES, MotionSpace
 from talkface.speech.encoder import SpeechEncoder

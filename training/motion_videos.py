@@ -24,7 +24,7 @@ from talkface.face.tracker import FaceTracker
 from talkface.landmarks import COUNT
 from talkface.media import ffmpeg
 from talkface.media.audio import open_speech
-from talkface.motion.articulation import articulate, measure
+from talkface.motion.mouth import measure
 from talkface.space import MotionSpace
 from talkface.speech.encoder import SpeechEncoder
 from talkface.types import SPEECH_RATE_HZ, SpeechFeatures
@@ -32,6 +32,7 @@ from training.motion_data import FPS, save_clips
 from training.motion_sounds import LONGEST_S
 from training.motion_teacher import Teacher, stock_of_surroundings
 from training.motion_tracks import Moved, follow, heard
+from training.teacher.articulation import articulate
 from training.video_takes import Limits, Takes, cut_into_takes, read_takes, save_takes, watch
 
 HELD_OUT_OF = 20

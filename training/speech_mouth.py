@@ -1,4 +1,4 @@
-"""Fit the viseme table of `talkface.motion.visemes` to tracked mouths, shrunk towards the table as it stands.
+"""Fit the viseme table of `training.teacher.visemes` to tracked mouths, shrunk towards the table as it stands.
 
     python -m training.speech_mouth --data ../shared/data --cache training/runs/speech --penalty .15
 
@@ -21,10 +21,12 @@ from torch import nn
 from torch.nn import functional as fn
 
 from benchmarks.articulation import best_correlation
-from talkface.motion import articulation, visemes
+from talkface.motion.curves import reaching_kernel
+from talkface.motion.voice import pause_curve, silence_of
 from talkface.speech.encoder import SpeechEncoder
 from talkface.types import FEATURE_RATE_HZ, Speech
 from training.speech_mouth_data import MouthClip, facegood_clips, grid_clips
+from training.teacher import articulation, visemes
 
 CHANNELS = ("opening", "spread")
 CHUNK_S = 6.0
@@ -57,9 +59,9 @@ def examples_of(clip: MouthClip, encoder: SpeechEncoder) -> tuple[list[Example],
     """A clip cut into stretches of about `CHUNK_S`."""
     heard = encoder.encode(Speech(clip.samples, len(clip.samples) / 16000, Path(clip.name)))
     channels = articulation.mouth_channels(heard)
-    silence = articulation.silence_of(heard)
+    silence = silence_of(heard)
     gain = articulation.loudness_gain(heard.level_db, silence)
-    free = (1 - articulation.pause_curve(silence)) * (1 - channels["close"]) * (1 - 0.6 * channels["tuck"])
+    free = (1 - pause_curve(silence)) * (1 - channels["close"]) * (1 - 0.6 * channels["tuck"])
     source = clip.speaker if clip.speaker in LEAD_MS else "other"
     made, step = [], round(CHUNK_S * clip.fps)
     for start in range(0, max(1, len(clip.opening) - step // 2), step):
@@ -93,12 +95,12 @@ class Table(nn.Module):
         self.start = {name: value.detach().clone() for name, value in self.named_parameters()}
 
     def smooth(self, curve: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-        """As `articulation.smooth`."""
+        """As `curves.smooth`."""
         reach = len(kernel) // 2
         return fn.conv1d(fn.pad(curve[None, None], (reach, reach), mode="replicate"), kernel.flip(0)[None, None])[0, 0]
 
     def kernel(self, column: int) -> torch.Tensor:
-        """As `articulation.dominance_kernel`."""
+        """As `curves.reaching_kernel`."""
         offset_ms = torch.arange(-12, 13) * (1000 / FEATURE_RATE_HZ)
         width_ms = torch.where(offset_ms < 0, self.log_width_ms[column, 0].exp(), self.log_width_ms[column, 1].exp())
         kernel = torch.exp(-0.5 * (offset_ms / width_ms) ** 2)
@@ -113,7 +115,7 @@ class Table(nn.Module):
             curves.append(wish / self.smooth(example.phones @ dominance, kernel).clamp_min(1e-4))
         opening = curves[0] * example.gain * example.free
         width = curves[1] * example.free.clamp_min(0.6) + self.jaw_narrows * opening
-        last = tensor(articulation.dominance_kernel(articulation.SMOOTH_MS, articulation.SMOOTH_MS))
+        last = tensor(reaching_kernel(articulation.SMOOTH_MS, articulation.SMOOTH_MS))
         times_s = torch.arange(len(example.opening)) / example.fps + LEAD_MS[example.source] / 1000
         place = (times_s * FEATURE_RATE_HZ - 0.5).clamp(0, len(opening) - 1.001)
         whole, part = place.long(), place.frac()

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.motion.articulation import OPENING_PER_UNIT, measure, silence_of
+from talkface.motion.curves import ease, soft_limit
 from talkface.motion.emotion import emotion_offset
-from talkface.motion.life import ease
-from talkface.motion.perform import (
-    EMOTION_ONSET_S,
-    LARGEST_AMPLITUDE,
-    STEADY_EYES,
-    main_gaze,
-    soft_limit,
-)
+from talkface.motion.mouth import OPENING_PER_UNIT, measure
+from talkface.motion.voice import silence_of
+from talkface.options import AMPLITUDE_RANGE
 from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MOUTH_AXES, MotionSpace
 from talkface.types import ControlTracks, SpeechFeatures
 
@@ -34,7 +29,17 @@ _LIDS = [DYNAMICS_AXES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")
 _MOUTH = [DYNAMICS_AXES.index(name) for name in MOUTH_AXES]
 _EXPRESSION = [i for i in range(len(DYNAMICS_AXES)) if i not in (*_LIDS, *_MOUTH)]
 _PRESS = DYNAMICS_AXES.index("mouthPressRight")
+LARGEST_AMPLITUDE = AMPLITUDE_RANGE[1]
+EMOTION_ONSET_S = 0.4
 SETTLE_S = 0.2
+STEADY_EYES = 0.85
+"""How much of the head's turn the eyes undo."""
+
+GAZE_ONSET_S = (0.18, 0.26)
+GAZE_GAIN = np.array([1.6, 2.2])
+"""Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, trackers read
+.6 of the turn in yaw and .4 in pitch (mean of five faces)."""
+
 PRESSED_LIPS = (0.08, 0.2)
 """Of mouthPress, which is .35 when an m is certain."""
 
@@ -101,6 +106,13 @@ def tracks_at(tracks: ControlTracks, times_s: np.ndarray, rate_hz: float) -> Con
     return ControlTracks(*(read(curve) for curve in curves), rate_hz)
 
 
+def rows_of(tracks: ControlTracks, rows: slice) -> ControlTracks:
+    """Some rows of the controls; their first is at rows.start / rate_hz."""
+    head_deg = None if tracks.head_deg is None else tracks.head_deg[rows]
+    curves = (tracks.gaze_deg, tracks.head_distance, tracks.emotion, tracks.amplitude)
+    return ControlTracks(*(curve[rows] for curve in curves), head_deg, tracks.rate_hz)
+
+
 def stretch(rows: np.ndarray, first: int, count: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Rows (count, C) from `first` on, which may lie outside `rows` (N, C): there, `before` and `after` (C,)."""
     inside = rows[max(0, first) : max(0, first + count)]
@@ -146,6 +158,12 @@ def from_departure(departure: np.ndarray, tracks: ControlTracks, times_s: np.nda
     added = share * (made[:, MotionSpace.dynamics] - emotion)
     values[:, MotionSpace.dynamics] = touching(np.clip(emotion + added, 0.0, 1.0), added[:, _PRESS])
     return values
+
+
+def main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """The asked direction (T, 2) degrees, reached from the portrait's own in one early saccade."""
+    begin_s, end_s = GAZE_ONSET_S
+    return ease((times_s - begin_s) / (end_s - begin_s))[:, None] * GAZE_GAIN * gaze_deg
 
 
 def touching(dynamics: np.ndarray, pressed: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Controls over time: a file of keyframes, read, checked and eased into tracks.
 
 A keyframe says at which second which controls have which values; a control it leaves out goes on towards its own next
-keyframe. Between two keyframes of a control its value eases from one to the other (`life.ease`: at rest at both),
+keyframe. Between two keyframes of a control its value eases from one to the other (`curves.ease`: at rest at both),
 before the first and after the last it is held. A control without any keyframe keeps the constant asked elsewhere.
 
 JSON: `{"keyframes": [{"time": 0, "gaze": [0, 0]}, {"time": 2.5, "gaze": [-12, 4], "emotion": "happy:0.6"}]}`.
@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 
 from talkface.errors import InputError, UsageError, known_hint
-from talkface.motion.life import ease
+from talkface.motion.curves import ease
 from talkface.options import (
     AMPLITUDE_RANGE,
     EMOTIONS,

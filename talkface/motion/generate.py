@@ -1,4 +1,4 @@
-"""The learned performance: voice and controls -> motion, by the diffusion model. The counterpart of `perform`.
+"""The learned performance: voice and controls -> motion, by the diffusion model.
 
 1. The voice becomes rows of what is heard, the controls rows of what is asked (`conditions`).
 2. The lips, which the voice determines, are the guess from pure noise: the mean of all that fits the voice. Windows
@@ -8,8 +8,6 @@
 
 Everything is made at 25 frames/s and then read at the wanted rate, so that the same seed gives the same performance at
 every frame rate; the noise comes from a CPU generator, so that it does on every device.
-
-The package ships without its weights, and `render` does not use it yet: see `training/motion.md` for what is missing.
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ import torch
 from talkface import weights
 from talkface.errors import EnvironmentFailure
 from talkface.motion import conditions
-from talkface.motion.articulation import OPENING_PER_UNIT, WIDTH_PER_UNIT, sample, speaking_curve
 from talkface.motion.conditions import axis_names
 from talkface.motion.denoiser import (
     AUDIO_AFTER,
@@ -34,14 +31,16 @@ from talkface.motion.denoiser import (
     Denoiser,
     DenoiserConfig,
 )
+from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
 from talkface.motion.sampler import Denoise, ddim, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
+from talkface.motion.voice import sample, speaking_curve
 from talkface.motion.windows import average, roll_out
+from talkface.options import DEFAULT_STEPS
 from talkface.space import MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME = "motion_denoiser"
-DEFAULT_STEPS = 10
 GUIDANCE = {"audio": 0.5, "gaze": 1.0, "emotion": 0.15}
 """lambda_A and lambda_g of VASA-1 (sec. 3.2), and how much an asked emotion is pressed."""
 
@@ -49,7 +48,7 @@ OPENING_GUIDANCE = 0.2
 """lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
 
 TEACHER, REAL = "teacher", "grid_s1"
-REAL_SHARE = 0.4
+REAL_SHARE = 0.6
 """How much of the lips' opening and width follows tracked real lips; the rest follows the rules' many voices."""
 
 OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
@@ -62,6 +61,9 @@ HEAD_GAIN = 1.45
 OVERLAP = 6
 WINDOWS_AT_ONCE = 8
 """Windows of lips guessed together: more would need more memory and be no faster on a CPU."""
+
+BLOCK_FRAMES = 10_000
+"""Frames that departures are made motion at a time, so that an hour takes little more memory than its motion."""
 
 _HEAD = ("headYaw", "headPitch", "headRoll", "headX", "headY")
 
@@ -141,12 +143,23 @@ class MotionModel:
 
     @classmethod
     def load(cls, device: str | torch.device = "cpu") -> MotionModel:
-        """The model with the package's weights; EnvironmentFailure when they are missing, altered or of other axes."""
+        """The model with the package's weights; EnvironmentFailure when they are missing, altered or do not fit."""
         record, tensors = weights.load(WEIGHTS_NAME)
-        config = DenoiserConfig.from_record(record)
+        try:
+            config = DenoiserConfig.from_record(record)
+        except KeyError as missing:
+            raise EnvironmentFailure(
+                f"The weights {WEIGHTS_NAME!r} are of another architecture: their configuration has no {missing}.",
+                weights.REINSTALL,
+            ) from None
         if config.axes != conditions.AXES:
             raise EnvironmentFailure(
                 f"The weights {WEIGHTS_NAME!r} make other motion axes than this version of talkface has.",
+                weights.REINSTALL,
+            )
+        if unknown := {TEACHER, REAL} - set(config.sources):
+            raise EnvironmentFailure(
+                f"The weights {WEIGHTS_NAME!r} have not learned from {' and '.join(sorted(unknown))}.",
                 weights.REINSTALL,
             )
         return cls(weights.restore(Denoiser(config), tensors, WEIGHTS_NAME), device)
@@ -157,9 +170,13 @@ class MotionModel:
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
         inputs, plan = Inputs(features, tracks, config), course_passes(tracks)
         lips, decided = self._lips(inputs, tracks), np.isin(config.axes, LIPS)
+        stock = torch.randn(OVERLAP, len(config.axes), generator=generator)
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
-            noise = torch.randn(1, config.window, len(config.axes), generator=generator).to(self.device)
+            nonlocal stock  # where windows overlap they begin from the same noise, so they hardly disagree
+            fresh = torch.randn(config.window - OVERLAP, len(config.axes), generator=generator)
+            noise = torch.cat([stock, fresh])[None].to(self.device)
+            stock = fresh[-OVERLAP:]
             drawn = ddim(self._denoise(inputs, [start], plan, previous), noise, self.kept, steps)[0].cpu().numpy()
             known = lips[start : start + config.window]
             drawn[: len(known), decided] = known[:, decided]
@@ -219,11 +236,16 @@ class MotionModel:
         times_s = np.arange(frames) / fps
         grid_s = np.arange(int(np.ceil(times_s[-1] * MOTION_RATE_HZ)) + 2) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
-        departure = read_smoothly(self.departures(features, asked, seed, steps), times_s * MOTION_RATE_HZ)
-        values = conditions.from_departure(departure, tracks, times_s, silent=features.is_silent)
+        departures = self.departures(features, asked, seed, steps)
+        values = np.empty((frames, MotionSpace.size), np.float32)
+        for first in range(0, frames, BLOCK_FRAMES):
+            rows = slice(first, min(first + BLOCK_FRAMES, frames))
+            departure = read_smoothly(departures, times_s[rows] * MOTION_RATE_HZ)
+            part = conditions.rows_of(tracks, rows)
+            values[rows] = conditions.from_departure(departure, part, times_s[rows], silent=features.is_silent)
         if not features.is_silent:
             values[:, MotionSpace.speaking] = sample(speaking_curve(features), times_s)
-        return MotionSequence(values.astype(np.float32), fps)
+        return MotionSequence(values, fps)
 
 
 def generate(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkface.motion.rhythm import GRID_HZ, Rhythm, smooth
+from talkface.motion.curves import ease
+from training.teacher.rhythm import GRID_HZ, Rhythm, smooth
 
 HEAD_SCALE = 1.0
 """One knob for the size of all head motion; 1 matches VASA-1."""
@@ -58,12 +59,6 @@ class Style:
 def stream(seed: int, name: str) -> np.random.Generator:
     """An independent source of chance for one purpose, so that changing one part leaves the others as they were."""
     return np.random.default_rng([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, *name.encode()])
-
-
-def ease(x: np.ndarray) -> np.ndarray:
-    """Smooth step from 0 to 1 over x in 0-1, with zero velocity and acceleration at both ends."""
-    x = np.clip(x, 0.0, 1.0)
-    return x**3 * (10 - 15 * x + 6 * x * x)
 
 
 def band_noise(rng: np.random.Generator, samples: int, low_hz: float, high_hz: float) -> np.ndarray:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkface.motion.life import Style, ease, stream
-from talkface.motion.rhythm import Rhythm
+from talkface.motion.curves import ease
+from training.teacher.life import Style, stream
+from training.teacher.rhythm import Rhythm
 
 BLINKS_PER_MINUTE = 20.0
 FIRST_BLINK_S = (0.6, 1.7)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from talkface.motion import eyes
-from talkface.motion.life import Style, band_noise, breathing, brows, ease, head_angles, head_shift, stream
-from talkface.motion.rhythm import GRID_HZ, rhythm_of
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
+from training.teacher import eyes
+from training.teacher.life import Style, band_noise, breathing, brows, head_angles, head_shift, stream
+from training.teacher.rhythm import GRID_HZ, rhythm_of
 
 SEEDS = range(8)
 
@@ -141,15 +141,6 @@ def test_seed_decides_and_parts_are_independent():
 def test_band_noise_keeps_to_its_band():
     noise = band_noise(np.random.default_rng(0), 60 * GRID_HZ, 0.2, 0.8)[:, None]
     assert speed_share_above(noise, 1.2, GRID_HZ) < 0.05
-
-
-def test_ease_is_a_smooth_step():
-    x = np.linspace(-0.5, 1.5, 401)
-    y = ease(x)
-    assert y[0] == 0
-    assert y[-1] == 1
-    assert (np.diff(y) >= 0).all()
-    assert np.abs(np.diff(y, 2)).max() < 2e-4
 
 
 def test_brows_rise_with_the_voice_and_not_in_silence():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talkface.motion.curves import runs
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
 
 GRID_HZ = 100
@@ -89,19 +90,13 @@ def _inside(grid_s: np.ndarray, phrase_s: np.ndarray) -> np.ndarray:
     return inside
 
 
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Start and end (exclusive) of every run of True in `flags` (N,)."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
 def _phrases(speaking: np.ndarray, level_db: np.ndarray) -> np.ndarray:
     """Phrases (P, 2) in seconds: speech between real gaps, long ones cut at their quietest place."""
     joined = speaking.copy()
-    for start, end in _runs(~speaking):
+    for start, end in runs(~speaking):
         if (end - start) < _PHRASE_GAP_S * GRID_HZ and start > 0 and end < len(speaking):
             joined[start:end] = True
-    pieces = [run for run in _runs(joined) if run[1] - run[0] > 0.08 * GRID_HZ]
+    pieces = [run for run in runs(joined) if run[1] - run[0] > 0.08 * GRID_HZ]
     phrases: list[tuple[int, int]] = []
     while pieces:
         start, end = pieces.pop(0)

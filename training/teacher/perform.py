@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.motion import eyes, life
-from talkface.motion.articulation import articulate
-from talkface.motion.emotion import add_emotion, emotion_offset, emotion_style
-from talkface.motion.rhythm import Rhythm, rhythm_of
+from talkface.motion.conditions import EMOTION_ONSET_S, LARGEST_AMPLITUDE, STEADY_EYES, main_gaze
+from talkface.motion.curves import ease, soft_limit
+from talkface.motion.emotion import emotion_offset
 from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
-
-LARGEST_AMPLITUDE = 2.0
-EMOTION_ONSET_S = 0.4
-STEADY_EYES = 0.85
-GAZE_ONSET_S = (0.18, 0.26)
-GAZE_GAIN = np.array([1.6, 2.2])
-"""Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, trackers read
-.6 of the turn in yaw and .4 in pitch (mean of five faces)."""
+from training.teacher import eyes, life
+from training.teacher.articulation import articulate
+from training.teacher.moods import add_emotion, emotion_style
+from training.teacher.rhythm import Rhythm, rhythm_of
 
 
 def perform(
@@ -51,7 +46,7 @@ def perform(
     values[:, MotionSpace.gaze] = main_gaze(tracks.gaze_deg, times_s)
     if tracks.amplitude.any() or tracks.head_deg is not None:
         _add_life(values, rhythm_of(features, duration_s), tracks, times_s, seed)
-    onset = life.ease(times_s / EMOTION_ONSET_S)
+    onset = ease(times_s / EMOTION_ONSET_S)
     dynamics = values[:, MotionSpace.dynamics]
     values[:, MotionSpace.dynamics] = add_emotion(dynamics, emotion_offset(tracks.emotion), onset)
     return MotionSequence(values.astype(np.float32), fps)
@@ -60,12 +55,6 @@ def perform(
 def _fit_length(curve: np.ndarray, frames: int) -> np.ndarray:
     """Cut `curve` (T', ...) to `frames`, or hold its last value."""
     return curve[np.minimum(np.arange(frames), len(curve) - 1)]
-
-
-def main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """The asked direction (T, 2) degrees, reached from the portrait's own in one early saccade."""
-    begin_s, end_s = GAZE_ONSET_S
-    return life.ease((times_s - begin_s) / (end_s - begin_s))[:, None] * GAZE_GAIN * gaze_deg
 
 
 def _add_life(values: np.ndarray, rhythm: Rhythm, tracks: ControlTracks, times_s: np.ndarray, seed: int) -> None:
@@ -81,7 +70,7 @@ def _add_life(values: np.ndarray, rhythm: Rhythm, tracks: ControlTracks, times_s
         values[:, MotionSpace.columns("headX", "headY")] += amplitude * _read(shift, rhythm, times_s)
     values[:, MotionSpace.columns("headYaw", "headPitch", "headRoll")] += turn
     fixed = eyes.fixations(rhythm, seed)
-    rest = np.outer(life.ease(times_s / 0.8), [0.0, style.gaze_pitch_deg])
+    rest = np.outer(ease(times_s / 0.8), [0.0, style.gaze_pitch_deg])
     gaze = amplitude * (eyes.gaze_curve(fixed, times_s, seed) + rest) - STEADY_EYES * turn[:, :2]
     values[:, MotionSpace.gaze] = soft_limit(values[:, MotionSpace.gaze] + gaze, LARGEST_GAZE_DEG)
     drawn = eyes.blinks(rhythm, fixed, seed, style)
@@ -125,12 +114,3 @@ def _read(curve: np.ndarray, rhythm: Rhythm, times_s: np.ndarray) -> np.ndarray:
     if curve.ndim == 1:
         return np.interp(times_s, rhythm.times_s, curve)
     return np.stack([np.interp(times_s, rhythm.times_s, column) for column in curve.T], 1)
-
-
-def soft_limit(angles_deg: np.ndarray, largest_deg: tuple[float, ...]) -> np.ndarray:
-    """Leave the lower 60 % of the range as it is and bend the rest so that `largest_deg` is never passed."""
-    largest_deg = np.asarray(largest_deg)
-    knee = 0.6 * largest_deg
-    over = np.maximum(np.abs(angles_deg) - knee, 0.0)
-    room = largest_deg - knee
-    return np.sign(angles_deg) * (np.minimum(np.abs(angles_deg), knee) + room * np.tanh(over / room))

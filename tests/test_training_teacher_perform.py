@@ -1,13 +1,17 @@
 """The assembled performance: what each control means, and that it is the portrait at the start and at rest."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from talkface.motion import perform as perform_module
-from talkface.motion.articulation import Articulation
-from talkface.motion.perform import perform
+from talkface.motion.controls import read_controls
 from talkface.space import DYNAMICS_AXES, MotionSpace
-from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
+from talkface.types import FEATURE_RATE_HZ, Controls, ControlTracks, SpeechFeatures
+from training.teacher import perform as perform_module
+from training.teacher.articulation import Articulation
+from training.teacher.perform import perform
 
 HEAD = MotionSpace.columns("headYaw", "headPitch", "headRoll")
 LIDS = MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")
@@ -157,3 +161,41 @@ def test_tiny_performances(frames):
     values = perform(voice(frames / 25), Controls(), 25.0, frames, 0).values
     assert values.shape == (frames, MotionSpace.size)
     assert np.isfinite(values).all()
+
+
+def keyframes(folder: Path, rows: list[dict], frames: int) -> ControlTracks:
+    """Controls as a file of keyframes says, at 25 frames/s."""
+    (folder / "controls.json").write_text(json.dumps({"keyframes": rows}), encoding="utf-8")
+    return read_controls(folder / "controls.json").tracks(Controls(), frames, 25.0)
+
+
+def test_the_performance_follows_the_keyframes(tmp_path):
+    rows = [
+        {"time": 0, "gaze": [0, 0], "emotion": "neutral", "head_distance": 1, "amplitude": 0},
+        {"time": 1.5, "emotion": "neutral"},
+        {"time": 2, "gaze": [20, 0], "emotion": "happy", "head_distance": 1.3},
+    ]
+    values = perform(voice(4.0), keyframes(tmp_path, rows, 101), 25.0, 101, 1).values
+    assert not values[:, HEAD].any()
+    assert values[50:, MotionSpace.index("headDistance")] == pytest.approx(1.3)
+    assert values[5, MotionSpace.index("gazeYaw")] < 3 < 20 < values[60, MotionSpace.index("gazeYaw")]
+    smile = values[:, MotionSpace.index("mouthSmileLeft")]
+    assert smile[40] < 0.1 < 0.4 < smile[60:].max()
+
+
+def test_a_fixed_head_pose_is_exactly_that_and_the_eyes_keep_their_target(tmp_path):
+    rows = [{"time": 0, "head": [10, -5, 3]}, {"time": 0.5, "amplitude": 1, "gaze": [0, 0]}]
+    values = perform(voice(4.0), keyframes(tmp_path, rows, 101), 25.0, 101, 1).values
+    np.testing.assert_allclose(values[:, HEAD], np.tile([10, -5, 3], (101, 1)))
+    assert not values[:, MotionSpace.columns("headX", "headY")].any()
+    assert np.median(values[:, MotionSpace.index("gazeYaw")]) == pytest.approx(-8.5, abs=1.5)
+
+
+def test_liveliness_may_come_and_go(tmp_path):
+    rows = [{"time": 0, "amplitude": 1}, {"time": 6, "amplitude": 1}, {"time": 7, "amplitude": 0}]
+    values = perform(voice(14.0), keyframes(tmp_path, rows, 350), 25.0, 350, 1).values
+    lids, head = values[:, MotionSpace.index("eyeBlinkLeft")], values[:, HEAD]
+    assert lids[:160].max() > 0.9
+    assert np.ptp(head[:150], axis=0).max() > 2
+    assert not head[175:].any()
+    assert lids[185:].max() < 0.1

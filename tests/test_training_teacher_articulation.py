@@ -9,19 +9,13 @@ import pytest
 
 from benchmarks.closures import Phone
 from benchmarks.closures import closures as closures_of
-from talkface.face.model import FaceModel
-from talkface.motion.articulation import (
-    OPENING_PER_UNIT,
-    WIDTH_PER_UNIT,
-    articulate,
-    dominance_kernel,
-    measure,
-    runs,
-)
-from talkface.motion.visemes import CHANNELS, tables
+from talkface.motion.mouth import measure
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
+from training.teacher.articulation import articulate
+from training.teacher.perform import perform
+from training.teacher.visemes import CHANNELS, tables
 
 PHONES = ("sil", "AA", "IY", "UW", "P", "M", "F", "S", "K")
 
@@ -78,7 +72,7 @@ def test_every_p_and_m_of_a_quick_sentence_closes_whatever_the_mood_and_the_doub
     heard[bilabials > 0] *= 1 - doubt
     heard[:, PHONES.index("K")] += doubt * bilabials
     unsure = replace(features, phones=heard.astype(np.float16))
-    found = closures_of(unsure, closures, emotion)
+    found = closures_of(unsure, closures, emotion, perform)
     assert (found.frames_near > 0).all()
     assert found.inside.mean() > 0.75
 
@@ -165,29 +159,3 @@ def test_tables_know_every_phone_of_the_encoder_and_forgive_others():
     targets, dominance = tables(("sil", "AA", "??"))
     assert targets.shape == dominance.shape == (3, len(CHANNELS))
     assert targets[1, 0] > 0.7 and 0 < targets[2, 0] < 1 and (dominance > 0).all()
-
-
-def test_kernel_sums_to_one_and_reaches_ahead():
-    kernel = dominance_kernel(100, 40)
-    middle = len(kernel) // 2
-    assert kernel.sum() == pytest.approx(1) and kernel[middle + 3] < kernel[middle - 3]
-
-
-def test_runs():
-    assert runs(np.array([1, 1, 0, 0, 1], bool)) == [(0, 2), (4, 5)]
-    assert runs(np.zeros(3, bool)) == []
-
-
-def test_constants_are_the_face_models():
-    mean, _, moves = FaceModel.load().landmark_basis()
-    apart_cm = np.linalg.norm(mean[[33, 133]].mean(0) - mean[[263, 362]].mean(0))
-
-    def effect(name: str, measured) -> float:
-        sides = [name] if name in DYNAMICS_AXES else [name + "Left", name + "Right"]
-        moved = mean + sum(moves[DYNAMICS_AXES.index(side)] for side in sides)
-        return (measured(moved) - measured(mean)) / apart_cm
-
-    for name, per_unit in OPENING_PER_UNIT.items():
-        assert effect(name, lambda p: p[13, 1] - p[14, 1]) == pytest.approx(per_unit, abs=0.07), name
-    for name, per_unit in WIDTH_PER_UNIT.items():
-        assert effect(name, lambda p: np.linalg.norm(p[61] - p[291])) == pytest.approx(per_unit, abs=0.07), name

@@ -6,9 +6,8 @@
 3. Contacts, which the eye checks most (lips closed, lower lip under the teeth), override the rest when due.
 4. The channels become axes of `space.DYNAMICS_AXES`: jaw and lips share the opening as in JALI (Edwards et al. 2016).
 
-Openings and widths are in inter-ocular distances of the face model's mean face; `OPENING_PER_UNIT` and `WIDTH_PER_UNIT`
-say what one unit of an axis adds. `WIDE_OPENING` and `WIDE_WIDTH` scale the channels, so that 95 % of a speech stays
-below about .35, as on real and on VASA-1's mouths; `WIDEST` is the channel's soft upper bound.
+Openings and widths are those of `talkface.motion.mouth`. `WIDE_OPENING` and `WIDE_WIDTH` scale the channels, so that
+95 % of a speech stays below about .35, as on real and on VASA-1's mouths; `WIDEST` is the channel's soft upper bound.
 """
 
 from __future__ import annotations
@@ -17,24 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkface.motion.visemes import CHANNELS, CLOSING, TUCKING, tables
+from talkface.motion.curves import reaching_kernel, smooth
+from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
+from talkface.motion.voice import pause_curve, sample, silence_of, speaking_curve
 from talkface.space import DYNAMICS_AXES
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
+from training.teacher.visemes import CHANNELS, CLOSING, TUCKING, tables
 
-OPENING_PER_UNIT = {
-    "jawOpen": 0.563,
-    "mouthClose": -0.563,
-    "mouthFunnel": 0.236,
-    "mouthLowerDown": 0.116,
-    "mouthUpperUp": 0.122,
-}
-WIDTH_PER_UNIT = {
-    "jawOpen": -0.103,
-    "mouthPucker": -0.160,
-    "mouthFunnel": -0.120,
-    "mouthStretch": 0.240,
-    "mouthSmile": 0.294,
-}
 WIDE_OPENING = 0.59
 WIDEST = 1.1
 WIDE_WIDTH = 0.4
@@ -49,9 +37,6 @@ KERNEL_MS = {
     "funnel": (80, 60),
     "teeth": (60, 50),
 }
-LEAD_MS = 20.0
-PAUSE_MS = 350.0
-RELAX_AFTER_MS = 3000.0
 SMOOTH_MS = 16.0
 
 
@@ -108,13 +93,13 @@ def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
     wishes = expectation(features.phones, dominance * targets)
     curves = {}
     for column, name in enumerate(CHANNELS):
-        kernel = dominance_kernel(*KERNEL_MS[name])
+        kernel = reaching_kernel(*KERNEL_MS[name])
         curves[name] = smooth(wishes[:, column], kernel) / np.maximum(smooth(weights[:, column], kernel), 1e-6)
     silence = silence_of(features)
     louder = curves["opening"] * loudness_gain(features.level_db, silence)
     curves["opening"] = WIDEST * np.tanh(louder / WIDEST)
     curves |= {name: contact_curve(features.phones, features.phone_names, name) for name in CONTACTS}
-    awake, final = 1 - pause_curve(silence), dominance_kernel(SMOOTH_MS, SMOOTH_MS)
+    awake, final = 1 - pause_curve(silence), reaching_kernel(SMOOTH_MS, SMOOTH_MS)
     return {name: smooth(curve * awake, final) for name, curve in curves.items()}
 
 
@@ -138,70 +123,11 @@ def expectation(phones: np.ndarray, table: np.ndarray, block: int = 20_000) -> n
     return np.concatenate(parts)
 
 
-def silence_of(features: SpeechFeatures) -> np.ndarray:
-    """Posterior (T,) that nobody speaks."""
-    return features.phones[:, features.phone_names.index("sil")].astype(np.float64)
-
-
-def dominance_kernel(before_ms: float, after_ms: float) -> np.ndarray:
-    """Kernel (odd,) at `FEATURE_RATE_HZ`, sum 1: a phone acts `before_ms` ahead of itself and lingers `after_ms`."""
-    step_ms = 1000 / FEATURE_RATE_HZ
-    reach = int(np.ceil(max(before_ms, after_ms) * 2.5 / step_ms))
-    offset_ms = np.arange(-reach, reach + 1) * step_ms
-    width_ms = np.where(offset_ms < 0, before_ms, after_ms)
-    kernel = np.exp(-0.5 * (offset_ms / np.maximum(width_ms, 1e-3)) ** 2)
-    return kernel / kernel.sum()
-
-
-def smooth(curve: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Convolve (T,) with a kernel, the ends held."""
-    reach = len(kernel) // 2
-    return np.convolve(np.pad(curve, reach, mode="edge"), kernel, mode="valid")
-
-
 def loudness_gain(level_db: np.ndarray, silence: np.ndarray) -> np.ndarray:
     """Factor (T,) .55-1.25 on the opening from the loudness of the syllable."""
     voice_db = np.where(silence > 0.5, -40.0, np.clip(level_db, -40, 6)).astype(np.float64)
-    power = smooth(10 ** (voice_db / 10), dominance_kernel(70, 70))
+    power = smooth(10 ** (voice_db / 10), reaching_kernel(70, 70))
     return np.clip(1 + 0.035 * (10 * np.log10(power + 1e-6) + 7), 0.55, 1.25)
-
-
-def pause_curve(silence: np.ndarray) -> np.ndarray:
-    """(T,) 0-1: 1 in pauses of at least `PAUSE_MS`, with soft edges inside the pause."""
-    quiet = smooth(silence, dominance_kernel(30, 30)) > 0.5
-    rest = np.zeros(len(quiet))
-    for start, stop in runs(quiet):
-        at_edge = start == 0 or stop == len(quiet)
-        if at_edge or (stop - start) * 1000 / FEATURE_RATE_HZ >= PAUSE_MS:
-            rest[start:stop] = 1
-    rest = np.minimum(rest, smooth(rest, np.ones(5) / 5))
-    return smooth(rest, dominance_kernel(40, 40))
-
-
-def speaking_curve(features: SpeechFeatures) -> np.ndarray:
-    """(T,) at `FEATURE_RATE_HZ`: 1 from just before the first sound to just after the last, 0 in very long pauses."""
-    quiet = smooth(silence_of(features), dominance_kernel(30, 30)) > 0.5
-    talking = np.ones(len(quiet))
-    margin = round(0.3 * FEATURE_RATE_HZ)
-    for start, stop in runs(quiet):
-        first = start if start == 0 else start + 2 * margin
-        last = stop if stop == len(quiet) else stop - margin
-        long_enough = (stop - start) * 1000 / FEATURE_RATE_HZ >= RELAX_AFTER_MS
-        if (long_enough or start == 0 or stop == len(quiet)) and last > first:
-            talking[first:last] = 0
-    return np.clip(smooth(talking, dominance_kernel(80, 80)), 0, 1)
-
-
-def runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """(start, stop) of every stretch of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def sample(curve: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """Value of a feature-rate curve (T,) at the given times, the lips `LEAD_MS` ahead of the sound."""
-    place = (times_s + LEAD_MS / 1000) * FEATURE_RATE_HZ - 0.5
-    return np.interp(place, np.arange(len(curve)), curve)
 
 
 def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
@@ -244,15 +170,3 @@ def spread_over_axes(axes: dict[str, np.ndarray], count: int) -> np.ndarray:
         for side in sides:
             out[:, DYNAMICS_AXES.index(side)] = np.clip(curve, 0, 1)
     return out
-
-
-def measure(dynamics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lip opening and change of mouth width (T,), in inter-ocular distances of the mean face, that the axes make."""
-    results = []
-    for table in (OPENING_PER_UNIT, WIDTH_PER_UNIT):
-        total = np.zeros(len(dynamics))
-        for name, factor in table.items():
-            sided = name if name in DYNAMICS_AXES else name + "Left"
-            total += factor * dynamics[:, DYNAMICS_AXES.index(sided)]
-        results.append(total)
-    return np.maximum(results[0], 0), results[1]
