@@ -332,14 +332,6 @@ def test_motion_weights_that_do_not_fit(attempt, portrait, tone, tmp_path, monke
     attempt(ENVIRONMENT, words, portrait, tone)
 
 
-def test_a_speech_shorter_than_a_window_of_the_motion_model(tmp_path, capsys):
-    blip = write_tone(tmp_path / "blip.wav", 0.2)
-    assert run("motion", blip, "-o", tmp_path / "m.npz", "--seed", 1) == OK
-    values = np.load(tmp_path / "m.npz")["values"]
-    assert len(values) == 5
-    assert np.isfinite(values).all()
-
-
 def own_weights(folder: Path) -> Path:
     """A folder of weights that can be spoiled: links to the package's."""
     copy = folder / "weights"

@@ -15,6 +15,7 @@ from talkface.export import export_motion
 from talkface.media.motion_file import read_motion
 from talkface.space import MotionSpace
 from talkface.types import MotionSequence
+from tests.conftest import write_tone
 from tests.test_cli import complain, run
 
 AMPLITUDE = '{"keyframes": [{"time": 0, "amplitude": 0}, {"time": 60, "amplitude": 1}]}'
@@ -103,3 +104,10 @@ def test_a_motion_drawn_is_the_motion_made(tmp_path, speech):
     assert stored.notes == ()
     assert stored.values.shape == (231, MotionSpace.size)
     assert np.ptp(stored.values[:, MotionSpace.index("jawOpen")]) > 0.2
+
+
+def test_a_speech_shorter_than_a_window_of_the_motion_model(tmp_path):
+    """For real, too: what is missing of the window is silence."""
+    blip = write_tone(tmp_path / "blip.wav", 0.2)
+    export_motion(blip, tmp_path / "m.npz", RenderOptions(seed=1))
+    assert read_motion(tmp_path / "m.npz").values.shape == (5, MotionSpace.size)
