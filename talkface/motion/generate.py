@@ -58,7 +58,7 @@ LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
 HEAD_GAIN = 1.45
 """The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
 
-OVERLAP = 6
+OVERLAP = 14
 WINDOWS_AT_ONCE = 8
 """Windows of lips guessed together: more would need more memory and be no faster on a CPU."""
 
