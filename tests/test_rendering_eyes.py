@@ -111,6 +111,17 @@ def test_glasses_stay_where_they_are():
     assert lid[:3, 60 * OVERSAMPLE, 45 * OVERSAMPLE].mean() > 0.9 * SKIN.mean()
 
 
+def test_a_shadow_under_the_brow_lies_on_the_closed_lid_too():
+    """It has no edge, unlike glasses, and fades downwards."""
+    shape = almond()
+    light = np.clip((np.arange(SIZE_PX) - 45) / 50, 0.3, 1)[:, None, None]
+    shaded = (picture(shape) * light).astype(np.uint8)
+    lit, dim = draw(picture(shape), shape, BLINK), draw(shaded, shape, BLINK)
+    lid = np.s_[64:72, 65:95]
+    assert dim[lid].mean() < 0.75 * lit[lid].mean()
+    assert np.abs(np.diff(dim[50:80, 80].mean(-1))).max() < 20, "no edge where the painted skin begins"
+
+
 def test_a_black_and_white_eye_stays_black_and_white():
     shape = almond()
     still = picture(shape, np.array([120, 120, 120]))

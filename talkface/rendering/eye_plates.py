@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from talkface.rendering.eye_shapes import TABLE, EyeShape
 from talkface.rendering.fields import blur, push_pull, smoothstep
@@ -19,6 +20,8 @@ UNSEEN_IRIS = 50.0  # grey level where the portrait shows nothing of an iris
 # Of the eye's width: how far lashes and the lid's edge reach into the skin around an open eye.
 HIDDEN_ABOVE, HIDDEN_BELOW, HIDDEN_OUTSIDE, HIDDEN_INSIDE = 0.16, 0.06, 0.14, 0.09
 FADE = 1.9  # of that reach: where the painted skin has become the portrait's own
+STILL_FROM = 0.7  # of that reach: whatever lies nearer moves with the lid
+EDGE_TO, EDGE_WIDE, EDGE_SHARP = 2.2, 0.05, 0.43  # up to where, over how much of the eye's width, how steep
 SKIN_TONES = (0.82, 1.18)  # of the brightness around it: what is darker or brighter is no skin
 SKIN_AROUND = 0.12  # of the eye's width: what counts as around
 SKIN_SOFT = 0.035  # of the eye's width: how smooth the painted skin is
@@ -87,15 +90,58 @@ def _eyeball(picture: np.ndarray, xy: np.ndarray, shape: EyeShape) -> tuple[np.n
 
 def _lid(picture: np.ndarray, xy: np.ndarray, shape: EyeShape) -> np.ndarray:
     """Skin in place of the eye, grown in from all around, and its coverage (4, h, w)."""
-    away = _away(xy, shape)
-    known = _skin(picture.mean(-1), away, SKIN_AROUND * shape.width * OVERSAMPLE)
+    away, texels = _away(xy, shape), shape.width * OVERSAMPLE
+    tone, known = _skin(picture.mean(-1), away, SKIN_AROUND * texels)
+    things, shadows = _dark(tone, away, texels)
+    known |= shadows & (away > 1)
     colour = picture.transpose(2, 0, 1)
     if known.sum() < 4:
         return np.concatenate([colour, np.zeros((1, *away.shape))]).astype(np.float32)
-    skin = blur(push_pull(colour, known, smooth=60), SKIN_SOFT * shape.width * OVERSAMPLE)
+    skin = blur(push_pull(colour, known, smooth=60), SKIN_SOFT * texels)
     skin = np.clip(skin * _relief(xy, shape) + _grain(colour, xy, shape), 0, 255)
-    cover = smoothstep((FADE - away) / (FADE - 1))
-    return np.concatenate([skin, cover[None]]).astype(np.float32)
+    still = blur(things, 0.5 * SKIN_SOFT * texels) * smoothstep((away - STILL_FROM) / (1 - STILL_FROM))
+    cover = np.maximum(smoothstep((FADE - away) / (FADE - 1)), still)
+    return np.concatenate([skin * (1 - still) + colour * still, cover[None]]).astype(np.float32)
+
+
+def _away(xy: np.ndarray, shape: EyeShape) -> np.ndarray:
+    """Distance (h, w) from the eye's opening: 0 in it, 1 where its lashes and lid edges end."""
+    u, v = shape.coordinates(xy)
+    at = np.linspace(0, 1, TABLE)
+    over, under = np.interp(u, at, shape.upper) - v, v - np.interp(u, at, shape.lower)
+    first, last = (HIDDEN_OUTSIDE, HIDDEN_INSIDE) if shape.outer_first else (HIDDEN_INSIDE, HIDDEN_OUTSIDE)
+    parts = (over / (HIDDEN_ABOVE * shape.width), under / (HIDDEN_BELOW * shape.width), -u / first, (u - 1) / last)
+    return np.sqrt(sum(np.maximum(part, 0) ** 2 for part in parts))
+
+
+def _skin(brightness: np.ndarray, away: np.ndarray, around: float) -> tuple[np.ndarray, np.ndarray]:
+    """Brightness (h, w) of the skin around taken as 1, and where there is bare skin: neither the eye nor lashes, brows,
+    glasses and highlights."""
+    outside = known = away > 1
+    tone = np.ones_like(away)
+    for _ in range(2):
+        if not known.any():
+            break
+        usual = blur(brightness * known, around) / np.maximum(blur(known.astype(np.float32), around), 1e-6)
+        tone = brightness / np.maximum(usual, 1)
+        known = outside & (tone > SKIN_TONES[0]) & (tone < SKIN_TONES[1])
+    return tone, known
+
+
+def _dark(tone: np.ndarray, away: np.ndarray, texels: float) -> tuple[np.ndarray, np.ndarray]:
+    """Dark things (h, w) that stay in place, glasses and brows, and shadows, which lie on the lid as well.
+
+    Both mostly lie beyond the reach of lashes; things have sharp edges, and shadows have none.
+    """
+    dark = (tone < SKIN_TONES[0]) & (away > STILL_FROM)
+    parts, count = ndimage.label(dark)
+    numbers = np.arange(count + 1)
+    beyond = ndimage.mean(away > FADE, parts, numbers) > 0.5
+    beyond[0] = False
+    edge = dark & ~ndimage.binary_erosion(dark) & (away > STILL_FROM) & (away < EDGE_TO)
+    slope = np.hypot(*np.gradient(blur(tone, 0.01 * texels))) * EDGE_WIDE * texels
+    sharp = np.nan_to_num(ndimage.median(slope, np.where(edge, parts, -1), numbers)) > EDGE_SHARP
+    return (beyond & sharp)[parts], (beyond & ~sharp)[parts]
 
 
 def _relief(xy: np.ndarray, shape: EyeShape) -> np.ndarray:
@@ -117,28 +163,6 @@ def _grain(colour: np.ndarray, xy: np.ndarray, shape: EyeShape) -> np.ndarray:
     folded = room - np.abs((start - v) % (2 * room) - room)
     places = (xy - xy[0, 0] + (start + folded - v)[..., None] * shape.down) * OVERSAMPLE
     return np.clip(_bilinear(fine.transpose(1, 2, 0), places), -GRAIN_LEVELS, GRAIN_LEVELS).transpose(2, 0, 1)
-
-
-def _away(xy: np.ndarray, shape: EyeShape) -> np.ndarray:
-    """Distance (h, w) from the eye's opening: 0 in it, 1 where its lashes and lid edges end."""
-    u, v = shape.coordinates(xy)
-    at = np.linspace(0, 1, TABLE)
-    over, under = np.interp(u, at, shape.upper) - v, v - np.interp(u, at, shape.lower)
-    first, last = (HIDDEN_OUTSIDE, HIDDEN_INSIDE) if shape.outer_first else (HIDDEN_INSIDE, HIDDEN_OUTSIDE)
-    parts = (over / (HIDDEN_ABOVE * shape.width), under / (HIDDEN_BELOW * shape.width), -u / first, (u - 1) / last)
-    return np.sqrt(sum(np.maximum(part, 0) ** 2 for part in parts))
-
-
-def _skin(brightness: np.ndarray, away: np.ndarray, around: float) -> np.ndarray:
-    """Where (h, w) the portrait shows bare skin: not the eye, and neither lashes, brows and glasses nor highlights."""
-    outside = known = away > 1
-    darkest, brightest = SKIN_TONES
-    for _ in range(2):
-        if not known.any():
-            break
-        usual = blur(brightness * known, around) / np.maximum(blur(known.astype(np.float32), around), 1e-6)
-        known = outside & (brightness > darkest * usual) & (brightness < brightest * usual)
-    return known
 
 
 def _lashes(still: np.ndarray, lid: np.ndarray, shape: EyeShape, corner: tuple[float, float]) -> tuple:
