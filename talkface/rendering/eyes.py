@@ -24,7 +24,7 @@ LASHES_DENSE = 0.75
 LASHES_TURN = 1.9  # closed lashes point downwards, a little foreshortened
 MEETING_SOFT = 0.05  # of the eye's width
 LINE_LEAST, LINE_MOST = 0.22, 0.55  # darkness of the line where lids meet
-WET_RIM = 0.08  # of the eye's width: what shines at the lower lid's edge, and is hidden when lids meet
+WET_RIM = 0.12  # of the eye's width: what shines at the lower lid's edge, and is hidden when lids meet
 LINE_HALF = 0.024  # of the eye's width: half its breadth
 SHADOW, SHADOW_REACH = 0.4, 0.09  # of a closing lid on the eyeball: depth, and reach in the eye's width
 
