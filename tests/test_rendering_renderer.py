@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from talkface.rendering.compose import full_frames, native_crop
-from talkface.rendering.eyes import EYES
+from talkface.rendering.eye_shapes import EYES
 from talkface.rendering.renderer import Renderer
 from talkface.space import MotionSpace
 from talkface.types import Crop, MotionSequence

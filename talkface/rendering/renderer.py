@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from talkface.landmarks import SURFACE_COUNT
 from talkface.pose import rotation
 from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
-from talkface.rendering.eyes import EYES, Eye, EyeShape, eye_shape, sclera_colour
+from talkface.rendering.eye_shapes import EYES, EyeShape, eye_shapes, sclera_colour
+from talkface.rendering.eyes import Eye
 from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line, release_shares
 from talkface.rendering.mouth import Mouth
@@ -151,7 +152,7 @@ class Renderer:
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
         everything = slice(0, whole.rigidity.shape[0])
-        shapes = [eye_shape(canvas.landmarks, marks) for marks in EYES]
+        shapes = eye_shapes(canvas.landmarks)
         head_basis = _head_basis(whole, shapes, canvas_px)
         line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still)
         skin, highlight = _skin(self.still, canvas.landmarks)

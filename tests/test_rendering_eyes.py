@@ -1,0 +1,175 @@
+"""What closed and closing lids mean: skin of this face, a line where they meet, nothing moved that is not an eye's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from talkface.rendering.canvas import texture
+from talkface.rendering.eye_plates import OVERSAMPLE, eye_plates
+from talkface.rendering.eye_shapes import EYES, TABLE, EyeShape, eye_shape, eye_shapes
+from talkface.rendering.eyes import Eye
+
+SIZE_PX, WIDTH_PX = 160, 60
+SKIN = np.array([190, 140, 110])
+BLINK, OPEN = (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+
+
+def almond() -> EyeShape:
+    """A level right eye in the middle of the picture, wide open."""
+    arch = np.sqrt(np.clip(1 - (2 * np.linspace(0, 1, TABLE) - 1) ** 2, 0, 1)).astype(np.float32)
+    return EyeShape(
+        corner=np.array([50, 80], np.float32), along=np.array([1, 0], np.float32), down=np.array([0, 1], np.float32),
+        width=WIDTH_PX, upper=-12 * arch, lower=8 * arch, lid_skin=24.0, cheek_skin=24.0,
+        iris=np.array([80, 78], np.float32), iris_radius=11.0, outer_first=True, is_closed=False,
+    )  # fmt: skip
+
+
+def picture(shape: EyeShape, skin: np.ndarray = SKIN, glasses: bool = False) -> np.ndarray:
+    """(160, 160, 3) uint8: plain skin, a white eye with a dark iris, lashes, and perhaps the rim of glasses."""
+    xy = np.stack(np.meshgrid(np.arange(SIZE_PX), np.arange(SIZE_PX)), -1).astype(np.float32)
+    inside, (u, v) = shape.inside(xy), shape.coordinates(xy)
+    above = np.interp(u, np.linspace(0, 1, TABLE), shape.upper) - v
+    still = np.broadcast_to(skin, (*xy.shape[:2], 3)).astype(float)
+    still = np.where((inside > 0)[..., None], 230.0, still)
+    iris = (inside > 0) & (np.linalg.norm(xy - shape.iris, axis=-1) < shape.iris_radius)
+    still = np.where(iris[..., None], 50.0, still)
+    lashes = (above > 0) & (above < 5) & (u > 0.1) & (u < 0.9)
+    still = np.where(lashes[..., None], 0.3 * skin, still)
+    if glasses:
+        still[50:54] = 30
+    return still.astype(np.uint8)
+
+
+def draw(still: np.ndarray, shape: EyeShape, lids=OPEN, turn=(0.0, 0.0)) -> np.ndarray:
+    """The picture (160, 160, 3) float with its eye redrawn."""
+    at = torch.arange(SIZE_PX, dtype=torch.float32)
+    place = torch.stack(torch.meshgrid(at, at, indexing="xy"))[None]
+    drawn = Eye(still, shape)._compose(
+        torch.from_numpy(texture(still)), place, torch.tensor([lids]), torch.tensor([turn])
+    )
+    return drawn[0].permute(1, 2, 0).numpy()
+
+
+def test_an_open_eye_is_the_portraits_own():
+    shape = almond()
+    still = picture(shape)
+    inner = shape.inside(np.stack(np.meshgrid(np.arange(SIZE_PX), np.arange(SIZE_PX)), -1)) > 2
+    np.testing.assert_allclose(draw(still, shape)[inner], still[inner], atol=0.01)
+
+
+def test_the_first_trace_of_a_blink_is_no_visible_switch():
+    shape = almond()
+    still = picture(shape)
+    steps = [draw(still, shape, (blink, 0.0, 0.0)) for blink in (0.0, 0.01, 0.02, 0.03)]
+    for before, after in zip(steps, steps[1:], strict=False):
+        assert np.abs(after - before).mean() < 0.15
+
+
+def test_a_closed_lid_has_the_skins_colour_from_end_to_end():
+    shape = almond()
+    closed = draw(picture(shape), shape, BLINK)
+    lid = closed[66:80, 46:116]
+    assert np.abs(lid - SKIN).mean() < 0.06 * SKIN.mean()
+    assert np.abs(np.diff(lid.mean(-1), axis=1)).max() < 12, "no hard end, no streak"
+
+
+def test_closed_lids_meet_in_a_line_that_is_dark_soft_and_runs_from_corner_to_corner():
+    shape = almond()
+    closed = draw(picture(shape), shape, BLINK).mean(-1)
+    darkest = closed[80:100, 62:96].min(0)
+    assert (darkest < 0.7 * SKIN.mean()).all()
+    rows = closed[80:100, 62:96].argmin(0)
+    assert np.abs(np.diff(rows)).max() <= 1
+    assert rows[19] > rows[0], "it sags"
+    steepest = np.abs(np.diff(closed[78:104, 80]))
+    assert steepest.max() < 0.6 * SKIN.mean(), "anti-aliased"
+
+
+def test_lashes_leave_the_lid_and_point_downwards_when_it_is_closed():
+    shape = almond()
+    still, bare = picture(shape), almond()
+    closed = draw(still, shape, BLINK).mean(-1)
+    still_without = still.copy()
+    still_without[(still == (0.3 * SKIN).astype(np.uint8)).all(-1)] = SKIN
+    without = draw(still_without, bare, BLINK).mean(-1)
+    line = 80 + int(shape.lower.max())
+    assert closed[line + 2 : line + 6, 70:95].mean() < without[line + 2 : line + 6, 70:95].mean() - 8
+    assert np.abs(closed[64:76, 60:100] - SKIN.mean()).max() < 0.15 * SKIN.mean()
+
+
+def test_glasses_stay_where_they_are():
+    shape = almond()
+    still = picture(shape, glasses=True)
+    closed = draw(still, shape, BLINK)
+    rim = np.s_[51:53, 45:115]
+    assert closed[rim].mean() < 45
+    lid = eye_plates(still, shape).lid
+    assert lid[:3, 60 * OVERSAMPLE, 45 * OVERSAMPLE].mean() > 0.9 * SKIN.mean()
+
+
+def test_a_shadow_under_the_brow_lies_on_the_closed_lid_too():
+    """It has no edge, unlike glasses, and fades downwards."""
+    shape = almond()
+    light = np.clip((np.arange(SIZE_PX) - 45) / 50, 0.3, 1)[:, None, None]
+    shaded = (picture(shape) * light).astype(np.uint8)
+    lit, dim = draw(picture(shape), shape, BLINK), draw(shaded, shape, BLINK)
+    lid = np.s_[64:72, 65:95]
+    assert dim[lid].mean() < 0.75 * lit[lid].mean()
+    assert np.abs(np.diff(dim[50:80, 80].mean(-1))).max() < 20, "no edge where the painted skin begins"
+
+
+def test_a_black_and_white_eye_stays_black_and_white():
+    shape = almond()
+    still = picture(shape, np.array([120, 120, 120]))
+    for blink in (0.3, 0.6, 1.0):
+        drawn = draw(still, shape, (blink, 0.0, 0.0), (3.0, 1.0))
+        assert np.ptp(drawn, axis=-1).max() < 0.01
+
+
+def test_the_eye_closes_steadily():
+    shape = almond()
+    still = picture(shape)
+    white = [(draw(still, shape, (blink, 0.0, 0.0)).min(-1) > 150).sum() for blink in (0, 0.25, 0.5, 0.75, 1)]
+    assert (np.diff(white) < 0).all()
+    assert white[-1] == 0
+
+
+@pytest.mark.parametrize("brightness", [1, 254])
+def test_pictures_without_any_contrast_can_be_drawn(brightness):
+    shape = almond()
+    drawn = draw(np.full((SIZE_PX, SIZE_PX, 3), brightness, np.uint8), shape, (0.7, 0.0, 0.0), (2.0, 0.0))
+    assert np.isfinite(drawn).all()
+    assert drawn.min() >= 0
+    assert drawn.max() <= 255
+
+
+def test_an_eye_seen_from_the_side_turns_back_at_its_corner_and_can_be_measured(analysis):
+    landmarks = analysis.fit.landmarks[:, :2].copy()
+    marks = EYES[0]
+    landmarks[list(marks.upper[-3:-1])] = landmarks[marks.upper[-1]] + [[3.0, -1.0], [2.9997, -0.5]]
+    shape = eye_shape(landmarks, marks)
+    assert np.isfinite(shape.upper).all()
+    assert (shape.lower >= shape.upper).all()
+
+
+def test_eyes_are_shut_together(analysis):
+    """The tracker reads shut eyes slightly open, and not always both alike."""
+    landmarks = analysis.fit.landmarks[:, :2].copy()
+    assert not any(shape.is_closed for shape in eye_shapes(landmarks))
+    for marks, share in zip(EYES, (0.1, 0.5), strict=True):
+        upper, lower = list(marks.upper), list(marks.lower)
+        middle = (landmarks[upper] + landmarks[lower]) / 2
+        landmarks[upper] = middle + share * (landmarks[upper] - middle)
+        landmarks[lower] = middle + share * (landmarks[lower] - middle)
+    assert all(shape.is_closed for shape in eye_shapes(landmarks))
+
+
+def test_a_closed_eye_of_the_portrait_is_left_alone():
+    shape = replace(almond(), is_closed=True)
+    frame = torch.zeros(1, 3, 8, 8)
+    Eye(picture(almond()), shape).draw(frame, None, None, torch.ones(1, 3), torch.ones(1, 2))
+    assert not frame.any()
