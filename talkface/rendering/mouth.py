@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,6 +21,7 @@ GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see 
 EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
+FAR_PX = 99.0
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
@@ -31,6 +34,7 @@ class Mouth(torch.nn.Module):
         fit, canvas, fields: the portrait.
         line: the cut between the lips.
         plates: the lower and the upper painted plate.
+        teeth_edge: (TABLE,) v down to which the portrait shows upper teeth, see `teeth_edge`.
         throat: (3,) colour of the darkness behind them, 0-255.
         pivot: (3,) about which the head turns.
         refiner: the network that corrects what is drawn.
@@ -43,6 +47,7 @@ class Mouth(torch.nn.Module):
         fields: Fields,
         line: LipLine,
         plates: tuple[Plate, Plate],
+        teeth_edge: np.ndarray,
         throat: np.ndarray,
         pivot: np.ndarray,
         refiner: Refiner,
@@ -63,6 +68,7 @@ class Mouth(torch.nn.Module):
         self.register_buffer("corner", torch.from_numpy(np.asarray(line.corner, np.float32)))
         self.register_buffer("axes", torch.from_numpy(np.stack([line.along, line.down]).astype(np.float32)))
         self.register_buffer("edges", torch.from_numpy(np.stack([line.upper, line.lower])))
+        self.register_buffer("teeth_edge", torch.from_numpy(teeth_edge))
         self.register_buffer("throat", torch.from_numpy(throat))
         middle = line.corner + line.along * line.length / 2
         self.register_buffer("middle", torch.from_numpy(np.asarray(middle, np.float32)))
@@ -97,7 +103,8 @@ class Mouth(torch.nn.Module):
         hole = (1 - show_upper - show_lower).clamp_min(0)
         share = show_upper / (show_upper + show_lower).clamp_min(1e-4)
         upper, lower = sample_texture(texture, place_upper), sample_texture(texture, place_lower)
-        inside, painted = self._inside(texture, hole, target, asked, speaking, rotation, shift)
+        below = Layer(place_lower, lower)
+        inside, painted = self._inside(texture, hole, below, target, asked, speaking, rotation, shift)
         colour = torch.lerp(torch.lerp(lower, upper, share), inside, hole)
         colour = refine(self.refiner, colour, painted, target, edges.frame(self.length))
         self._paste(frame, colour, left - scene.left, top - scene.top)
@@ -112,50 +119,69 @@ class Mouth(torch.nn.Module):
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
 
-    def _past(self, place: torch.Tensor) -> list[torch.Tensor]:
-        """Pixels by which portrait positions lie below the edge of the upper and of the lower lip: two (B, 1, h, w).
+    def _past(self, place: torch.Tensor, *tables: torch.Tensor) -> list[torch.Tensor]:
+        """Pixels by which portrait positions (B, 2, h, w) lie below edges (TABLE,): a (B, 1, h, w) for each.
 
-        Beyond the corners there is no edge: everything counts as own side of both lips.
+        Beyond the corners they lie far below every edge.
         """
         offset = place - self.corner.view(1, 2, 1, 1)
         u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.length
         v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
         position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)
         low = position.long()
-        heights = [torch.lerp(table[low], table[low + 1], position - low) for table in self.edges]
         away = (u < 0) | (u > 1)
-        return [torch.where(away, own_side, v - height) for own_side, height in zip((-9.0, 9.0), heights, strict=True)]
+        heights = (torch.lerp(table[low], table[low + 1], position - low) for table in tables)
+        return [torch.where(away, FAR_PX, v - height) for height in heights]
 
-    def _inside(self, texture, hole, target, asked, speaking, rotation, shift) -> tuple[torch.Tensor, torch.Tensor]:
+    def _inside(self, texture, hole, below, target, asked, speaking, rotation, shift):
         """What is behind the lips (B, 3, h, w), and how much of it (anything, upper, lower plate) is painted, 0-1."""
         lower, upper = (
             sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
             for plate in (self.lower_plate, self.upper_plate)
         )
-        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:])
-        colour = torch.lerp(colour, upper[:, :3], upper[:, 3:]) * self._light(hole)
-        painted = hole
-        if self.shows_inside:
-            own, share = self._own_inside(texture, target, speaking, rotation, shift)
-            colour = torch.lerp(colour, own, share)
-            painted = ((hole * (1 - share) - HARDLY) / (1 - HARDLY)).clamp_min(0)
-        upper_share, lower_share = upper[:, 3:], (1 - upper[:, 3:]) * lower[:, 3:]
-        return colour, torch.cat([painted, painted * upper_share, painted * lower_share], 1)
+        light = self._light(hole)
+        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:]) * light
+        if not self.shows_inside:
+            colour = torch.lerp(colour, upper[:, :3] * light, upper[:, 3:])
+            return colour, _painted(hole, upper[:, 3:], lower[:, 3:])
+        own, own_share, bare = self._own_upper(texture, target, speaking, rotation, shift)
+        low_share = self._own_lower(below.place, speaking)
+        covered = upper[:, 3:] * bare
+        colour = torch.lerp(colour, below.colour, low_share)
+        colour = torch.lerp(colour, upper[:, :3] * light, covered)
+        colour = torch.lerp(colour, own, own_share)
+        share = torch.maximum(own_share, low_share * (1 - covered))
+        painted = ((hole * (1 - share) - HARDLY) / (1 - HARDLY)).clamp_min(0)
+        return colour, _painted(painted, covered, lower[:, 3:])
 
-    def _own_inside(self, texture, target, speaking, rotation, shift) -> tuple[torch.Tensor, torch.Tensor]:
+    def _own_upper(self, texture, target, speaking, rotation, shift) -> tuple[torch.Tensor, ...]:
         """What the portrait shows between its own lips (B, 3, h, w), following the head, and where to show it, 0-1.
 
-        While the mouth rests, it reaches behind both lips; while it speaks, what lay in the upper lip's shadow or on
-        the lower lip's edge is left to the plates.
+        While the mouth rests, that is all of it, and it reaches behind both lips. While it speaks, only the upper teeth
+        stay with the head, and what lay in the upper lip's shadow or on the lower lip's edge is left to the plates.
+
+        Returns:
+            The picture, its share (B, 1, h, w), and where a painted upper tooth does not contradict the portrait.
         """
         place = self.upper_plate.rest_position(target, rotation, shift)
-        past_upper, past_lower = self._past(place)
+        past_upper, past_teeth, past_lower = self._past(place, self.edges[0], self.teeth_edge, self.edges[1])
         speaks = speaking.view(-1, 1, 1, 1)
         above = past_upper + OWN_REACH_PX - (OWN_REACH_PX + 2 * SHADOW * self.length) * speaks
         margin = speaks * OWN_MARGIN_PX
+        end = torch.lerp(past_lower + margin, torch.maximum(past_lower + margin, past_teeth), speaks)
         mirrored = place - self.axes[1].view(1, 2, 1, 1) * 2 * past_upper.clamp(-OWN_REACH_PX, 0)
-        share = (torch.minimum(above, -past_lower - margin) + 0.5) / (1 + margin)
-        return sample_texture(texture, mirrored), share.clamp(0, 1)
+        share = ((torch.minimum(above, -end) + 0.5) / (1 + margin)).clamp(0, 1)
+        bare = (0.5 - torch.minimum(past_teeth, -past_lower) * speaks).clamp(0, 1)
+        return sample_texture(texture, mirrored), share, bare
+
+    def _own_lower(self, place: torch.Tensor, speaking: torch.Tensor) -> torch.Tensor:
+        """Where (B, 1, h, w) the lower lip's portrait positions show what the portrait has below its upper teeth, 0-1.
+
+        The tongue and the lower teeth of an open mouth go with the lower lip while it speaks.
+        """
+        past_teeth, past_lower = self._past(place, self.teeth_edge, self.edges[1])
+        inside = torch.minimum(past_teeth / (2 * SHADOW * self.length), 0.5 - past_lower)
+        return inside.clamp(0, 1) * speaking.view(-1, 1, 1, 1)
 
     def _light(self, hole: torch.Tensor) -> torch.Tensor:
         """Light (B, 1, h, w) behind the lips: the upper one throws a shadow downwards, the lower one a fainter rim."""
@@ -172,6 +198,19 @@ class Mouth(torch.nn.Module):
         batch = torch.arange(len(frame), device=frame.device).view(-1, 1, 1)
         region = frame[batch, :, rows, columns]
         frame[batch, :, rows, columns] = torch.lerp(region, colour.movedim(1, -1), alpha[..., None])
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Portrait positions (B, 2, h, w) that a lip's side shows, and the colours (B, 3, h, w) there."""
+
+    place: torch.Tensor
+    colour: torch.Tensor
+
+
+def _painted(where: torch.Tensor, upper: torch.Tensor, lower: torch.Tensor) -> torch.Tensor:
+    """Of what is painted (B, 1, h, w): anything, the upper plate, the lower plate behind it, (B, 3, h, w)."""
+    return torch.cat([where, where * upper, where * (1 - upper) * lower], 1)
 
 
 class MovedEdges:

@@ -19,7 +19,7 @@ from talkface.rendering.mouth import Mouth
 from talkface.rendering.refiner import Refiner
 from talkface.rendering.sampling import sample_texture
 from talkface.rendering.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
-from talkface.rendering.teeth import make_plates, mouth_light, own_teeth
+from talkface.rendering.teeth import make_plates, mouth_light, own_teeth, teeth_edge
 from talkface.rendering.view import View, widen
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
@@ -160,7 +160,8 @@ class Renderer:
         self.head = Sheet(whole, head_basis, everything, everything, canvas, pivot).to(self.device)
         self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
         plates = make_plates(fit, canvas, line, light, own)
-        self.mouth = Mouth(fit, canvas, fields, line, plates, light.throat, pivot, Refiner.load()).to(self.device)
+        edge = teeth_edge(own, line)
+        self.mouth = Mouth(fit, canvas, fields, line, plates, edge, light.throat, pivot, Refiner.load()).to(self.device)
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares()).to(self.device)

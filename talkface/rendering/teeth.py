@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.fields import blur, smoothstep
-from talkface.rendering.lips import LipLine
+from talkface.rendering.lips import TABLE, LipLine
 from talkface.rendering.raster import interpolate, rasterize, vertex_normals
 from talkface.types import FACE_PARTS, FaceFit
 
@@ -23,6 +23,11 @@ SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colo
 THROAT = np.array([0.30, 0.13, 0.12])
 TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 550 smiles are within 6 % of it
 TALLEST_TEETH = 0.3  # of the mouth's width, below the upper lip; further down is tongue
+FIRST_TEETH = 0.12  # of the mouth's width: teeth that show begin within this under the upper lip
+GAP_BELOW = 0.03  # of the mouth's width: what is darker or redder for longer than this ends them
+LITTLE_BELOW = 0.16  # of the mouth's width: a strip below the upper teeth that is not worth a motion of its own
+TOOTH_SHARE, MORE_COLOUR = 0.65, 0.13  # of their brightness, and saturation over theirs: what counts as tooth
+SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the search
 TOOTH_GAP = 0.015  # of the mouth's width: the model's teeth stand this far apart at most
 THROAT_CM = 3.0  # how far forward (z of the face model) the throat reaches; the teeth begin at 4.8
 LAMP = np.array([0.0, 0.25, 0.97])
@@ -40,9 +45,16 @@ class MouthLight:
 
 @dataclass(frozen=True)
 class OwnTeeth:
-    """The portrait's own upper teeth: colour (3,) 0-1, and how low (v of the lip line) they reach, if that is seen."""
+    """The portrait's own upper teeth.
+
+    Attributes:
+        colour: (3,) 0-1.
+        reach: (TABLE,) pixels by which they are seen below the upper lip, 0 where they are not.
+        edge_v: v of the lip line down to which they reach in the middle of the mouth, None if that is not seen.
+    """
 
     colour: np.ndarray
+    reach: np.ndarray
     edge_v: float | None
 
 
@@ -95,22 +107,56 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
     """The upper teeth between the portrait's parted lips, None where none are seen."""
     if line.gap_px < 0.05 * line.length:
         return None
-    xy = np.stack(np.meshgrid(np.arange(still.shape[1]), np.arange(still.shape[0])), -1).astype(np.float32)
-    u, v = line.coordinates(xy)
-    below = v - line.height(line.upper, u)
-    between = np.minimum(below, line.height(line.lower, u) - v)
-    chosen = (between > 1.5) & (below < TALLEST_TEETH * line.length) & (u > 0.15) & (u < 0.85)
-    if chosen.sum() < 20:
+    u = np.linspace(0, 1, TABLE)
+    upper, lower = line.upper[:, None], line.lower[:, None]
+    below = np.arange(SHADOW_PX, TALLEST_TEETH * line.length, TOOTH_STEP_PX)
+    heights = upper + below
+    places = line.corner + (u * line.length)[:, None, None] * line.along + heights[..., None] * line.down
+    at = [places[..., 1], places[..., 0]]
+    pixels = np.stack([ndimage.map_coordinates(still[..., c] / 255.0, at, order=1, mode="nearest") for c in range(3)], -1)
+    light, chroma = pixels.mean(-1), np.ptp(pixels, axis=-1) / (pixels.max(-1) + 1e-6)
+    between = heights < lower - SHADOW_PX
+    first = between & (below < FIRST_TEETH * line.length) & (np.abs(u - 0.5) < 0.35)[:, None]
+    if first.sum() < 20:
         return None
-    pixels, heights = still[chosen].astype(np.float32) / 255, v[chosen]
-    light = pixels.mean(1)
-    bright = pixels[light >= np.percentile(light, 65)].mean(0)
-    chroma = (bright.max() - bright.min()) / (bright.max() + 1e-6)
-    if bright.mean() < 0.3 or chroma > 0.38:
+    bright = first & (light >= np.percentile(light[first], 65))
+    colour, pale = pixels[bright].mean(0), np.median(chroma[bright])
+    if colour.mean() < 0.3 or np.ptp(colour) > 0.38 * colour.max():
         return None
-    middle = np.abs(u[chosen] - 0.5) < 0.12
-    lit = heights[middle & (light > 0.7 * bright.mean())]
-    return OwnTeeth(bright, float(np.percentile(lit, 90)) if len(lit) > 5 else None)
+    is_tooth = between & (light > TOOTH_SHARE * colour.mean()) & (chroma < pale + MORE_COLOUR)
+    ends = _first_run(np.where(is_tooth, 1.0, -1.0), GAP_BELOW * line.length / TOOTH_STEP_PX)
+    reach = ndimage.median_filter(np.where(ends > 0, SHADOW_PX + ends * TOOTH_STEP_PX, 0.0), TABLE // 24)
+    middle = np.abs(u - 0.5) < 0.12
+    seen = np.median(reach[middle]) > 2 * SHADOW_PX
+    edge_v = float(np.median((line.upper + reach)[middle])) if seen else None
+    return OwnTeeth(colour, reach, edge_v)
+
+
+def teeth_edge(own: OwnTeeth | None, line: LipLine) -> np.ndarray:
+    """v (TABLE,) of where the upper teeth end and the lower part of the portrait's own open mouth begins.
+
+    Teeth in the corners' shadow are taken to reach as far as the last that are seen. If hardly anything is seen below
+    the teeth, it counts as theirs.
+    """
+    reach, gap = np.zeros(TABLE), line.lower - line.upper
+    if own is not None and own.reach.any():
+        seen, inwards = np.flatnonzero(own.reach), TABLE // 24
+        nearest = np.clip(np.arange(TABLE), seen[0] + inwards, max(seen[-1] - inwards, seen[0] + inwards))
+        reach = ndimage.gaussian_filter1d(own.reach[nearest], TABLE / 48)
+    is_little = (gap - reach).max() < LITTLE_BELOW * line.length
+    return (line.upper + (gap if is_little else np.minimum(reach, gap))).astype(np.float32)
+
+
+def _first_run(score: np.ndarray, patience: float) -> np.ndarray:
+    """End of the first run with a positive sum in every row, over after a fall of `patience`; 0 where there is none."""
+    rows = len(score)
+    total, best, end, goes_on = np.zeros(rows), np.zeros(rows), np.zeros(rows, int), np.ones(rows, bool)
+    for k in range(score.shape[1]):
+        total = np.maximum(total, 0) + score[:, k]
+        goes_on &= (best - total < patience) & ((best > 0) | (k < 2 * patience))
+        better = goes_on & (total > best)
+        best, end = np.where(better, total, best), np.where(better, k + 1, end)
+    return end
 
 
 def make_plates(
