@@ -62,7 +62,7 @@ class Mouth(torch.nn.Module):
         self.upper, self.lower = sheets
         self.gap = LipGap(lip_motion(line, canvas, fit.mesh))
         self.lower_plate, self.upper_plate = (PlateMotion(plate, canvas, pivot) for plate in plates)
-        self.half_width, self.rise, self.drop = 0.75 * line.length, 0.5 * line.length, line.length + line.gap_px
+        self.half_width, self.rise, self.drop = 0.75 * line.length, 0.3 * line.length, 1.25 * line.length + line.gap_px
         self.length = line.length
         self.shows_inside = line.gap_px > 0
         self.register_buffer("corner", torch.from_numpy(np.asarray(line.corner, np.float32)))
@@ -70,8 +70,6 @@ class Mouth(torch.nn.Module):
         self.register_buffer("edges", torch.from_numpy(np.stack([line.upper, line.lower])))
         self.register_buffer("teeth_edge", torch.from_numpy(teeth_edge))
         self.register_buffer("throat", torch.from_numpy(throat))
-        middle = line.corner + line.along * line.length / 2
-        self.register_buffer("middle", torch.from_numpy(np.asarray(middle, np.float32)))
 
     def draw(self, frame, scene, texture, change, asked, spoken, speaking, rotation, shift) -> None:
         """Draw the mouth into frames (B, 3, h, w) in place.
@@ -86,16 +84,16 @@ class Mouth(torch.nn.Module):
         close = self.gap.corrections(change, spoken, speaking)
         flow_upper = self.upper.flow(torch.cat([change, close * UPPER_LIP_SHARE], 1), rotation, shift)
         flow_lower = self.lower.flow(torch.cat([change, close * (UPPER_LIP_SHARE - 1)], 1), rotation, shift)
-        middle = scene.follow(self.middle)
+        edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
+        top_middle = scene.in_frame(edges.top_middle)
         half_width, rise, drop = (
             int(np.ceil(reach / scene.nearest / COARSE_PX)) for reach in (self.half_width, self.rise, self.drop)
         )
         height, width = frame.shape[-2:]
         rows, columns = min(rise + drop, height // COARSE_PX), min(2 * half_width, width // COARSE_PX)
-        left = _within(middle[:, 0] - half_width * COARSE_PX, scene.left, width - columns * COARSE_PX)
-        top = _within(middle[:, 1] - rise * COARSE_PX, scene.top, height - rows * COARSE_PX)
+        left = _within(top_middle[:, 0] - half_width * COARSE_PX, scene.left, width - columns * COARSE_PX)
+        top = _within(top_middle[:, 1] - rise * COARSE_PX, scene.top, height - rows * COARSE_PX)
         coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
-        edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
         place_upper = self._fine(self.upper.invert(flow_upper, coarse, coarse, GROWING))
         place_lower = self._fine(self.lower.invert(flow_lower, coarse, coarse, GROWING))
         target = self._fine(coarse)
@@ -218,11 +216,15 @@ class MovedEdges:
 
     Args:
         upper, lower: positions (B, 2, n) on the canvas, from `Mouth._move_edge`.
+
+    Attributes:
+        top_middle: (B, 2) canvas position above the middle of the mouth, as high as the upper lip's edge reaches.
     """
 
     def __init__(self, upper: torch.Tensor, lower: torch.Tensor) -> None:
         self.corner = (upper[:, :, 0] + lower[:, :, 0]) / 2
         last = (upper[:, :, -1] + lower[:, :, -1]) / 2
+        self.top_middle = torch.stack([(self.corner + last)[:, 0] / 2, upper[:, 1].amin(1)], 1)
         self.length = (last - self.corner).norm(dim=1)
         self.along = (last - self.corner) / self.length[:, None]
         self.down = torch.stack([-self.along[:, 1], self.along[:, 0]], 1)

@@ -70,7 +70,10 @@ class Scene:
     def follow(self, place: torch.Tensor) -> torch.Tensor:
         """The frame position (B, 2) that a portrait position (2,) gets."""
         here = place.view(1, 2, 1, 1).expand(len(self.flow), 2, 1, 1)
-        moved = place + self.head.sample(self.flow, here)[:, :, 0, 0]
+        return self.in_frame(place + self.head.sample(self.flow, here)[:, :, 0, 0])
+
+    def in_frame(self, moved: torch.Tensor) -> torch.Tensor:
+        """The frame positions (B, 2) of canvas positions (B, 2)."""
         return moved if self.is_window else self.view.to_frame(moved, self.distances)
 
 
