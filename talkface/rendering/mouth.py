@@ -13,7 +13,7 @@ from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motio
 from talkface.rendering.refiner import CropFrame, Refiner, refine
 from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
-from talkface.rendering.teeth import OVERSAMPLE, Plate
+from talkface.rendering.teeth import OVERSAMPLE, Plate, shows_below
 from talkface.types import FaceFit
 
 COARSE_PX = 2
@@ -22,6 +22,7 @@ EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
 FAR_PX = 99.0
+LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between closed lips, and the gap at which it is gone
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
@@ -64,7 +65,9 @@ class Mouth(torch.nn.Module):
         self.lower_plate, self.upper_plate = (PlateMotion(plate, canvas, pivot) for plate in plates)
         self.half_width, self.rise, self.drop = 0.75 * line.length, 0.3 * line.length, 1.25 * line.length + line.gap_px
         self.length = line.length
-        self.shows_inside = line.gap_px > 0
+        self.is_shut = line.gap_px == 0
+        self.shows_inside = not self.is_shut
+        self.shows_below = shows_below(teeth_edge, line)
         self.register_buffer("corner", torch.from_numpy(np.asarray(line.corner, np.float32)))
         self.register_buffer("axes", torch.from_numpy(np.stack([line.along, line.down]).astype(np.float32)))
         self.register_buffer("edges", torch.from_numpy(np.stack([line.upper, line.lower])))
@@ -94,8 +97,12 @@ class Mouth(torch.nn.Module):
         left = _within(top_middle[:, 0] - half_width * COARSE_PX, scene.left, width - columns * COARSE_PX)
         top = _within(top_middle[:, 1] - rise * COARSE_PX, scene.top, height - rows * COARSE_PX)
         coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
-        place_upper = self._fine(self.upper.invert(flow_upper, coarse, coarse, GROWING))
-        place_lower = self._fine(self.lower.invert(flow_lower, coarse, coarse, GROWING))
+        place_upper = self.upper.invert(flow_upper, coarse, coarse, GROWING)
+        place_lower = self.lower.invert(flow_lower, coarse, coarse, GROWING)
+        if self.is_shut:
+            gap = edges.heights[:, 1] - edges.heights[:, 0]
+            place_upper, place_lower = self._off_line(place_upper, gap, 0), self._off_line(place_lower, gap, 1)
+        place_upper, place_lower = self._fine(place_upper), self._fine(place_lower)
         target = self._fine(coarse)
         show_upper, show_lower = edges.shows(target)
         hole = (1 - show_upper - show_lower).clamp_min(0)
@@ -113,6 +120,25 @@ class Mouth(torch.nn.Module):
         u = torch.linspace(0, 1, len(heights), device=heights.device)
         rest = self.corner[:, None] + self.axes[0, :, None] * u * self.length + self.axes[1, :, None] * heights
         return rest + sheet.sample(flow, rest[None, :, None].expand(len(flow), -1, -1, -1))[:, :, 0]
+
+    def _off_line(self, place: torch.Tensor, gap: torch.Tensor, edge: int) -> torch.Tensor:
+        """Portrait positions (B, 2, h, w) of a lip, moved off the dark line where closed lips touch.
+
+        As the lips part by `gap` (B, n) pixels, the lip's skin next to its edge stretches over that line; left there it
+        would frame the open mouth.
+        """
+        sign = 2 * edge - 1
+        offset = place - self.corner.view(1, 2, 1, 1)
+        u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.length
+        v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
+        position = (u * (TABLE - 1)).clamp(0, TABLE - 1).long()
+        inwards = sign * (v - self.edges[edge][position])
+        open_share = (gap / (PARTED * self.length)).clamp(0, 1)
+        column = (u[:, 0] * (gap.shape[1] - 1)).clamp(0, gap.shape[1] - 1).long()
+        width = open_share.gather(1, column.flatten(1)).view_as(u) * LINE * self.length
+        width = torch.where((u > 0) & (u < 1), width, 0.0)
+        near = (1 - inwards / (2 * width).clamp_min(1e-3)).clamp(0, 1)
+        return place + self.axes[1].view(1, 2, 1, 1) * (sign * width * near * near)
 
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
@@ -142,13 +168,16 @@ class Mouth(torch.nn.Module):
         if not self.shows_inside:
             colour = torch.lerp(colour, upper[:, :3] * light, upper[:, 3:])
             return colour, _painted(hole, upper[:, 3:], lower[:, 3:])
-        own, own_share, bare = self._own_upper(texture, target, speaking, rotation, shift)
-        low_share = self._own_lower(below.place, speaking)
-        covered = upper[:, 3:] * bare
-        colour = torch.lerp(colour, below.colour, low_share)
+        own, share, bare = self._own_upper(texture, target, speaking, rotation, shift)
+        covered = upper[:, 3:]
+        if self.shows_below:
+            low_share = self._own_lower(below.place, speaking)
+            covered = covered * bare
+            colour = torch.lerp(colour, below.colour, low_share)
         colour = torch.lerp(colour, upper[:, :3] * light, covered)
-        colour = torch.lerp(colour, own, own_share)
-        share = torch.maximum(own_share, low_share * (1 - covered))
+        colour = torch.lerp(colour, own, share)
+        if self.shows_below:
+            share = torch.maximum(share, low_share * (1 - covered))
         painted = ((hole * (1 - share) - HARDLY) / (1 - HARDLY)).clamp_min(0)
         return colour, _painted(painted, covered, lower[:, 3:])
 
