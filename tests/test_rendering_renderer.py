@@ -82,7 +82,7 @@ def test_the_background_does_not_move_with_the_head(renderer):
 
 def test_the_head_turns_the_way_it_is_asked(renderer):
     """The nose's highlight moves right for +yaw, up for +pitch: found by matching the nose's patch."""
-    x, y = torch.from_numpy(mouth_middle(renderer)).numpy().astype(int)
+    x, y = mouth_middle(renderer).astype(int)
     y -= int(renderer.mouth.length * 0.75)
 
     def shift(frame: np.ndarray) -> tuple[int, int]:
