@@ -53,6 +53,15 @@ def test_the_teeth_stand_at_the_lips(renderer, analysis):
     assert -0.5 < nearest - lip[:, 2].mean() < 0.2
 
 
+def test_a_slit_is_darker_than_an_open_mouth(renderer):
+    hole = torch.zeros(1, 1, 60, 60)
+    slit_px = max(1, round(0.03 * renderer.mouth.length))
+    hole[:, :, 25 : 25 + slit_px, :30] = 1
+    hole[:, :, 15:50, 30:] = 1
+    light = renderer.mouth._light(hole)[0, 0]
+    assert light[25 : 25 + slit_px, 15].max() < 0.6 * light[32, 45]
+
+
 @pytest.mark.parametrize("off_px", [-6, 0, 7])
 def test_the_incisors_are_seen_as_far_wherever_the_model_has_its_teeth(off_px):
     line = lip_line(landmarks(0, 0))

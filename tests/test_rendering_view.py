@@ -48,3 +48,23 @@ def test_widening_stays_inside_the_picture_and_keeps_the_crop_inside():
         assert wide.x0 + wide.size <= 299.5 + 1e-9 and wide.y0 + wide.size <= 199.5 + 1e-9
         assert crop.size <= wide.size <= 1.5 * crop.size
         assert wide.x0 <= crop.x0 + 1e-9 and wide.x0 + wide.size >= crop.x0 + crop.size - 1e-9
+
+
+@pytest.mark.parametrize("top", [-20.0, 0.0, 30.0])
+@pytest.mark.parametrize("distance", [1.1, 1.5])
+def test_hair_at_the_upper_border_is_not_drawn_out(top, distance):
+    view = View(512, 512, (255.0, 240.0), (0.0, 0.0), (150.0, top, 360.0, 400.0))
+    place = view.to_canvas(torch.arange(512.0), distance, 1)
+    above = int((place < max(top, 0)).sum())
+    assert above <= 1.5 * max(top, 0) + 1
+    assert torch.diff(place)[above + 15 : above + 60].numpy() == pytest.approx(distance, rel=0.15)
+    eyes = view.to_frame(torch.tensor([[255.0, 200.0]]), np.array([distance]))
+    assert float(view.to_canvas(eyes[0, 1], distance, 1)) == pytest.approx(200, abs=0.5)
+
+
+def test_the_face_drifts_smoothly_with_the_distance():
+    view = View(512, 512, (255.0, 240.0), (0.0, 0.0), (150.0, 10.0, 360.0, 400.0))
+    heights = [
+        float(view.to_frame(torch.tensor([[255.0, 240.0]]), np.array([d]))[0, 1]) for d in np.arange(1, 1.5, 0.01)
+    ]
+    assert np.abs(np.diff(heights)).max() < 3

@@ -25,6 +25,7 @@ FAR_PX = 99.0
 LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between closed lips, and the gap at which it is gone
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
+SLIT, IN_SLIT = 0.09, 0.36  # of the mouth's width: openings below this are slits; the light within them
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 
@@ -211,12 +212,16 @@ class Mouth(torch.nn.Module):
         return inside.clamp(0, 1) * speaking.view(-1, 1, 1, 1)
 
     def _light(self, hole: torch.Tensor) -> torch.Tensor:
-        """Light (B, 1, h, w) behind the lips: the upper one throws a shadow downwards, the lower one a fainter rim."""
+        """Light (B, 1, h, w) behind the lips: the upper one throws a shadow downwards, the lower one a fainter rim, and
+        little of it falls through lips that are hardly parted."""
         reach = 2 * max(1, round(SHADOW * self.length)) + 1
         half = reach // 2
         below_upper = F.avg_pool2d(F.pad(hole, (half, half, reach - 1, 0), mode="replicate"), reach, 1)
         above_lower = F.avg_pool2d(F.pad(hole, (half, half, 0, reach - 1), mode="replicate"), reach, 1)
-        return (0.52 + 0.48 * (1.7 * below_upper).clamp(0, 1)) * (0.75 + 0.25 * (2 * above_lower).clamp(0, 1))
+        tall = max(1, round(SLIT * self.length))
+        opened = F.avg_pool2d(hole, (2 * tall + 1, 1), 1, (tall, 0))
+        rims = (0.52 + 0.48 * (1.7 * below_upper).clamp(0, 1)) * (0.75 + 0.25 * (2 * above_lower).clamp(0, 1))
+        return rims * (IN_SLIT + (1 - IN_SLIT) * (2 * opened).clamp(0, 1))
 
     def _paste(self, frame: torch.Tensor, colour: torch.Tensor, left: torch.Tensor, top: torch.Tensor) -> None:
         height, width = colour.shape[-2:]

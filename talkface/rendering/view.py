@@ -15,6 +15,7 @@ import torch
 from talkface.types import Crop
 
 KNEE = 0.05
+MOST_ABOVE = 1.5  # times its height in the picture: how far the room above the head is stretched
 
 
 def widen(crop: Crop, image_size: tuple[int, int], factor: float) -> Crop:
@@ -74,6 +75,9 @@ class View:
         first = float(np.clip(first, -0.5, self.canvas_px - 0.5 - span))
         if self.frame_px * distance <= self.canvas_px:  # the picture reaches: an undistorted window, shifted inside it
             middle = (focus - first) / distance - 0.5
+        elif axis == 1:
+            room = max(self.head[1] - first, 0.0)
+            middle = min(middle, (focus - max(self.head[1], first)) / distance + MOST_ABOVE * room - 0.5)
         return first, first + span, focus, middle
 
 
