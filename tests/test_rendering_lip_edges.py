@@ -116,8 +116,13 @@ def test_a_smile_is_all_teeth():
     assert not shows_below(edge, line)
 
 
-def test_an_open_mouth_without_teeth_goes_with_the_lower_lip():
+def test_a_wide_open_mouth_without_teeth_goes_with_the_lower_lip():
     line = lip_line(landmarks(40, 0))
     own = own_teeth(painted(40, DARK), line)
     assert own is None
     assert np.array_equal(teeth_edge(own, line), line.upper)
+
+
+def test_teeth_too_dark_to_be_found_stay_with_the_head():
+    line = lip_line(landmarks(25, 0))
+    assert np.array_equal(teeth_edge(own_teeth(painted(25, DARK), line), line), line.lower)

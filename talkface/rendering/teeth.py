@@ -26,6 +26,7 @@ TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 
 TALLEST_TEETH = 0.3  # of the mouth's width, below the upper lip; further down is tongue
 FIRST_TEETH = 0.12  # of the mouth's width: teeth that show begin within this under the upper lip
 GAP_BELOW = 0.03  # of the mouth's width: what is darker or redder for longer than this ends them
+WIDE_OPEN = 0.35  # of the mouth's width, between the lips
 LITTLE_BELOW = 0.16  # of the mouth's width: a strip below the upper teeth that is not worth a motion of its own
 TOOTH_SHARE, MORE_COLOUR = 0.65, 0.13  # of their brightness, and saturation over theirs: what counts as tooth
 SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the search
@@ -140,13 +141,14 @@ def _read(still: np.ndarray, line: LipLine, u: np.ndarray, heights: np.ndarray) 
 
 
 def teeth_edge(own: OwnTeeth | None, line: LipLine) -> np.ndarray:
-    """v (TABLE,) of where the portrait's own upper teeth end; the lower lip's edge if it shows none and is hardly open.
+    """v (TABLE,) of where the portrait's own upper teeth end: the lower lip's edge if none are found, but the upper lip's
+    in a mouth so wide open that they would be seen.
 
     Teeth in the corners' shadow are taken to reach as far as the last that are seen.
     """
     gap = line.lower - line.upper
     if own is None or not own.reach.any():
-        return line.upper if shows_below(line.upper, line) else line.lower
+        return line.upper if gap.max() > WIDE_OPEN * line.length else line.lower
     seen, inwards = np.flatnonzero(own.reach), TABLE // 24
     nearest = np.clip(np.arange(TABLE), seen[0] + inwards, max(seen[-1] - inwards, seen[0] + inwards))
     reach = ndimage.gaussian_filter1d(own.reach[nearest], TABLE / 48)
