@@ -141,8 +141,8 @@ def _read(still: np.ndarray, line: LipLine, u: np.ndarray, heights: np.ndarray) 
 
 
 def teeth_edge(own: OwnTeeth | None, line: LipLine) -> np.ndarray:
-    """v (TABLE,) of where the portrait's own upper teeth end: the lower lip's edge if none are found, but the upper lip's
-    in a mouth so wide open that they would be seen.
+    """v (TABLE,) of where the portrait's own upper teeth end: at the lower lip's edge if none are found, but at the
+    upper lip's in a mouth so wide open that they would be seen.
 
     Teeth in the corners' shadow are taken to reach as far as the last that are seen.
     """
