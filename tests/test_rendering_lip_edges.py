@@ -8,6 +8,7 @@ import pytest
 from talkface.landmarks import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER, LIP_OUTER_UPPER
 from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line
+from talkface.rendering.teeth import own_teeth, shows_below, teeth_edge
 
 SKIN, LIPS, DARK, TEETH = (200, 160, 140), (180, 90, 95), (60, 25, 25), (215, 210, 200)
 LEFT, RIGHT, LINE_Y = 60.0, 160.0, 100.0
@@ -68,4 +69,60 @@ def test_teeth_keep_the_landmarks_opening():
 
 def test_a_wide_open_mouth_is_left_to_the_landmarks():
     line = lip_line(landmarks(30, 2))
-    assert settle(line, landmarks(30, 2), painted(30, DARK)) is line
+    settled = settle(line, landmarks(30, 2), painted(30, DARK))
+    assert np.allclose(settled.upper, line.upper) and np.allclose(settled.lower, line.lower)
+
+
+def with_teeth(gap: float, teeth_px: float, lower_px: float = 0) -> np.ndarray:
+    """A wide open mouth: upper teeth, darkness, and lower teeth in front of it."""
+    picture = painted(gap, DARK)
+    y, x = np.mgrid[:200, :220].astype(float)
+    central = np.abs(x - (LEFT + RIGHT) / 2) < 30
+    top, bottom = LINE_Y - gap / 2 * bow(x), LINE_Y + gap / 2 * bow(x)
+    picture[central & (y > top) & (y < top + teeth_px)] = TEETH
+    picture[central & (y < bottom) & (y > bottom - lower_px)] = TEETH
+    return picture
+
+
+def test_teeth_that_landmarks_take_for_lip_are_given_back():
+    claimed = landmarks(40, 0)
+    claimed[list(LIP_INNER_UPPER), 1] += 6 * bow(claimed[list(LIP_INNER_UPPER), 0])
+    line = settle(lip_line(claimed), claimed, with_teeth(40, 10))
+    upper, lower = middle_of(line)
+    assert upper == pytest.approx(LINE_Y - 20, abs=1.5)
+    assert lower == pytest.approx(LINE_Y + 20, abs=0.5)
+
+
+def test_lips_without_teeth_behind_them_stay_where_the_landmarks_say():
+    claimed = landmarks(40, 0)
+    claimed[list(LIP_INNER_UPPER), 1] += 6 * bow(claimed[list(LIP_INNER_UPPER), 0])
+    line = lip_line(claimed)
+    assert np.allclose(settle(line, claimed, painted(40, DARK)).upper, line.upper)
+
+
+def test_upper_teeth_end_where_it_gets_dark_and_lower_teeth_are_not_theirs():
+    marks = landmarks(40, 0)
+    line = lip_line(marks)
+    own = own_teeth(with_teeth(40, 9, lower_px=12), line)
+    assert own.edge_v == pytest.approx(-20 + 9, abs=1.5)
+    edge = teeth_edge(own, line)
+    assert np.abs(edge[64:193] - line.upper[64:193] - 9).max() < 2.5
+    assert shows_below(edge, line)
+
+
+def test_a_smile_is_all_teeth():
+    line = lip_line(landmarks(14, 0))
+    edge = teeth_edge(own_teeth(painted(14, TEETH), line), line)
+    assert not shows_below(edge, line)
+
+
+def test_a_wide_open_mouth_without_teeth_goes_with_the_lower_lip():
+    line = lip_line(landmarks(40, 0))
+    own = own_teeth(painted(40, DARK), line)
+    assert own is None
+    assert np.array_equal(teeth_edge(own, line), line.upper)
+
+
+def test_teeth_too_dark_to_be_found_stay_with_the_head():
+    line = lip_line(landmarks(25, 0))
+    assert np.array_equal(teeth_edge(own_teeth(painted(25, DARK), line), line), line.lower)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from talkface.rendering.lips import TABLE, lip_line
+from talkface.rendering.mouth import LINE
 from talkface.rendering.renderer import Renderer
+from talkface.rendering.teeth import _lowering
+from tests.test_rendering_lip_edges import landmarks
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +43,42 @@ def test_the_lips_throw_a_shadow_on_what_is_behind_them(renderer):
     assert light[20] < 0.8 * light[33]
     assert light[44] < light[33]
     assert light[20] < light[44]
+
+
+def test_the_teeth_stand_at_the_lips(renderer, analysis):
+    """Far behind them they would slide sideways when the head turns, and be hidden when it looks down."""
+    lip = analysis.fit.mesh.neutral[analysis.fit.mesh.upper_lip]
+    lip = lip[np.abs(lip[:, 0]) < 0.8] @ analysis.fit.rotation.T + analysis.fit.translation
+    nearest = float(renderer.mouth.upper_plate.anchors[:, 2].max())
+    assert -0.5 < nearest - lip[:, 2].mean() < 0.2
+
+
+def test_a_slit_is_darker_than_an_open_mouth(renderer):
+    hole = torch.zeros(1, 1, 60, 60)
+    slit_px = max(1, round(0.03 * renderer.mouth.length))
+    hole[:, :, 25 : 25 + slit_px, :30] = 1
+    hole[:, :, 15:50, 30:] = 1
+    light = renderer.mouth._light(hole)[0, 0]
+    assert light[25 : 25 + slit_px, 15].max() < 0.6 * light[32, 45]
+
+
+@pytest.mark.parametrize("off_px", [-6, 0, 7])
+def test_the_incisors_are_seen_as_far_wherever_the_model_has_its_teeth(off_px):
+    line = lip_line(landmarks(0, 0))
+    teeth = np.stack([np.linspace(100, 120, 9), np.full(9, 100.0 + off_px)], 1)
+    assert off_px + _lowering(teeth, line, edge_v=4.0) == pytest.approx(4.0)
+
+
+def test_the_line_between_closed_lips_is_left_as_they_part(analysis):
+    """Next to the lower lip's edge its own skin is shown instead of the dark line; farther away nothing changes."""
+    mouth = Renderer(analysis.image, analysis.fit, analysis.crop, size=256).mouth
+    middle = mouth.corner + mouth.axes[0] * mouth.length / 2
+    edge = middle + mouth.axes[1] * mouth.edges[1, TABLE // 2]
+    depths = torch.linspace(0, 0.2 * mouth.length, 9)
+    places = (edge[:, None] + mouth.axes[1][:, None] * depths)[None, :, :, None]
+    shut, parted = (mouth._off_line(places, torch.full((1, 65), gap), 1) for gap in (0.0, 20.0))
+    moved = ((parted - places)[0, :, :, 0] * mouth.axes[1][:, None]).sum(0)
+    assert torch.equal(shut, places)
+    assert moved[0] == pytest.approx(LINE * mouth.length, rel=0.05)
+    assert (moved.diff() <= 1e-4).all() and moved[-1] == pytest.approx(0, abs=1e-4)
+    assert ((depths + moved).diff() > 0).all()

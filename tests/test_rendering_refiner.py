@@ -8,7 +8,7 @@ import torch
 
 from talkface.rendering.refiner import CROP_PX, CropFrame, Refiner, reach, refine
 from talkface.rendering.renderer import Renderer
-from tests.test_rendering_renderer import pose
+from tests.test_rendering_renderer import mouth_middle, pose
 
 
 class Brighten(torch.nn.Module):
@@ -65,7 +65,7 @@ def test_only_the_mouth_of_an_open_mouth_is_touched(analysis, monkeypatch):
     np.testing.assert_array_equal(refined.draw(pose()), plain.draw(pose()))
     values = pose(jawOpen=0.4, speaking=1)
     change = np.abs(refined.draw(values)[0].astype(int) - plain.draw(values)[0]).max(-1)
-    x, y = refined.mouth.middle.numpy()
+    x, y = mouth_middle(refined)
     rows, columns = np.nonzero(change)
     reach_px = refined.mouth.length
     assert change.max() > 3

@@ -32,8 +32,14 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / (((a.astype(float) - b) ** 2).mean() + 1e-9)))
 
 
+def mouth_middle(renderer: Renderer) -> np.ndarray:
+    """Canvas position (2,) halfway between the corners of the portrait's mouth."""
+    mouth = renderer.mouth
+    return (mouth.corner + mouth.axes[0] * mouth.length / 2).numpy()
+
+
 def mouth_box(renderer: Renderer, frame: np.ndarray) -> np.ndarray:
-    x, y = renderer.mouth.middle.numpy().astype(int)
+    x, y = mouth_middle(renderer).astype(int)
     reach = int(renderer.mouth.length / 2)
     return frame[y - reach // 2 : y + reach, x - reach : x + reach].astype(float)
 
@@ -76,7 +82,7 @@ def test_the_background_does_not_move_with_the_head(renderer):
 
 def test_the_head_turns_the_way_it_is_asked(renderer):
     """The nose's highlight moves right for +yaw, up for +pitch: found by matching the nose's patch."""
-    x, y = renderer.mouth.middle.numpy().astype(int)
+    x, y = mouth_middle(renderer).astype(int)
     y -= int(renderer.mouth.length * 0.75)
 
     def shift(frame: np.ndarray) -> tuple[int, int]:
@@ -102,13 +108,13 @@ def test_a_lowered_chin_is_seen_once(renderer, pitch):
     assert frame[192:206, 105:160].max() < 70
 
 
-def hole_share(renderer: Renderer, **axes: float) -> float:
-    """How much of the mouth's patch shows what is behind the lips."""
+def hole_of(renderer: Renderer, **axes: float) -> torch.Tensor:
+    """How far (h, w) each pixel of the mouth's patch shows what is behind the lips, 0-1."""
     seen = []
     inside = renderer.mouth._inside
 
     def spy(texture, hole, *rest):
-        seen.append(float(hole.mean()))
+        seen.append(hole[0, 0])
         return inside(texture, hole, *rest)
 
     renderer.mouth._inside = spy
@@ -117,6 +123,19 @@ def hole_share(renderer: Renderer, **axes: float) -> float:
     finally:
         renderer.mouth._inside = inside
     return seen[0]
+
+
+def hole_share(renderer: Renderer, **axes: float) -> float:
+    """How much of the mouth's patch shows what is behind the lips."""
+    return float(hole_of(renderer, **axes).mean())
+
+
+@pytest.mark.parametrize("jaw", [0.0, 0.5, 1.0])
+def test_the_mouths_patch_reaches_past_the_opening_however_wide(renderer, jaw):
+    """Its border fades into the head's own sheet, which knows no opening: there the upper lip would be seen twice."""
+    hole = hole_of(renderer, speaking=1, jawOpen=jaw, mouthUpperUp=0.3)
+    assert hole.max() > 0.9
+    assert max(hole[:8].max(), hole[-8:].max(), hole[:, :8].max(), hole[:, -8:].max()) == 0
 
 
 def test_speaking_lips_close_fully_on_a_portrait_with_parted_lips(renderer):

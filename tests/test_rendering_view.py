@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from talkface.rendering.view import View, widen
+from talkface.rendering.view import MOST_ABOVE, View, hair_top, widen
 from talkface.types import Crop
 
 HEAD = (150.0, 60.0, 360.0, 400.0)
@@ -48,3 +48,38 @@ def test_widening_stays_inside_the_picture_and_keeps_the_crop_inside():
         assert wide.x0 + wide.size <= 299.5 + 1e-9 and wide.y0 + wide.size <= 199.5 + 1e-9
         assert crop.size <= wide.size <= 1.5 * crop.size
         assert wide.x0 <= crop.x0 + 1e-9 and wide.x0 + wide.size >= crop.x0 + crop.size - 1e-9
+
+
+@pytest.mark.parametrize("top", [-20.0, 0.0, 30.0])
+@pytest.mark.parametrize("distance", [1.1, 1.5])
+def test_hair_at_the_upper_border_is_not_drawn_out(top, distance):
+    view = View(512, 512, (255.0, 240.0), (0.0, 0.0), (150.0, top, 360.0, 400.0))
+    place = view.to_canvas(torch.arange(512.0), distance, 1)
+    above = int((place < max(top, 0)).sum())
+    assert above <= MOST_ABOVE * max(top, 0) + 1
+    assert torch.diff(place)[above + 15 : above + 60].numpy() == pytest.approx(distance, rel=0.15)
+    eyes = view.to_frame(torch.tensor([[255.0, 200.0]]), np.array([distance]))
+    assert float(view.to_canvas(eyes[0, 1], distance, 1)) == pytest.approx(200, abs=0.5)
+
+
+def test_the_face_drifts_smoothly_with_the_distance():
+    view = View(512, 512, (255.0, 240.0), (0.0, 0.0), (150.0, 10.0, 360.0, 400.0))
+    heights = [
+        float(view.to_frame(torch.tensor([[255.0, 240.0]]), np.array([d]))[0, 1]) for d in np.arange(1, 1.5, 0.01)
+    ]
+    assert np.abs(np.diff(heights)).max() < 3
+
+
+@pytest.mark.parametrize("top", [0, 25, 70])
+def test_the_hair_begins_where_its_colour_does(top):
+    picture = np.full((256, 256, 3), (200, 205, 210), np.uint8)
+    picture[top:160, 80:176] = (60, 40, 30)
+    picture[100:220, 90:166] = (210, 160, 140)
+    found = hair_top(picture, np.array([90.0, 110.0]), np.array([166.0, 215.0]), guess=-1.0)
+    assert found == pytest.approx(top, abs=1)
+
+
+def test_hair_before_a_wall_of_its_colour_is_guessed():
+    picture = np.full((256, 256, 3), (60, 40, 30), np.uint8)
+    picture[100:220, 90:166] = (210, 160, 140)
+    assert hair_top(picture, np.array([90.0, 110.0]), np.array([166.0, 215.0]), guess=68.0) == 68.0

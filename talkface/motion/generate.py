@@ -55,7 +55,7 @@ OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
 LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
 """What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
 
-HEAD_GAIN = 1.45
+HEAD_GAIN = 1.4
 """The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
 
 OVERLAP = 14

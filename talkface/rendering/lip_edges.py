@@ -1,7 +1,7 @@
 """Settling the lip line on the picture: landmarks say roughly where the lips part, the pixels say it exactly.
 
 Between parted lips it is darker than the lips, or there are teeth: brighter and less coloured. Where neither is found
-the lips touch, along the darkest line nearby.
+the lips touch, along the darkest line nearby. Teeth that the landmarks take for lip are given back to the mouth.
 """
 
 from __future__ import annotations
@@ -21,13 +21,19 @@ NEAR = 0.1  # within this the line of closed lips is looked for
 WIDE = 0.11  # of the mouth's width: landmarks that are this far apart are trusted as they are
 PARTED = 0.045  # of the mouth's width: what is thinner is the line between closed lips
 FAINT = 0.93  # of the lips' brightness: a line that is hardly darker is left to the landmarks
+BEYOND_UPPER, BEYOND_LOWER = 0.13, 0.06  # of the mouth's width: how far teeth are looked for past the landmarks' edges
+TOOTH_CONTRAST, TOOTH_PALENESS = 0.12, 0.08  # by which teeth are brighter and less coloured than lips, at least
 DARK, BRIGHT, PALE = 0.3, 1.2, 0.62  # inside against lips: share darker, times brighter, times less coloured
 
 
 def settle(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
     """The lip line moved to what the still frame (S, S, 3) shows; landmarks (478, 2) give the outer lips."""
-    if line.gap_px > WIDE * line.length:
-        return line
+    found = line if line.gap_px > WIDE * line.length else _part(line, landmarks, still)
+    return _uncover_teeth(found, landmarks, still) if found.gap_px > 0 else found
+
+
+def _part(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
+    """The edges of lips that are closed or hardly open, or the landmarks' where there are teeth between them."""
     middle = (line.height(line.upper, COLUMNS) + line.height(line.lower, COLUMNS)) / 2
     offsets = np.arange(-REACH * line.length, REACH * line.length, STEP_PX)
     heights = middle[:, None] + offsets
@@ -61,6 +67,50 @@ def settle(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
     return dataclasses.replace(line, upper=np.minimum(upper, lower), lower=np.maximum(upper, lower))
 
 
+def _uncover_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
+    """Parted lips without the teeth, and the darkness beside them, that lie beyond the landmarks' edges."""
+    tables = []
+    for table, ring, sign, reach in (
+        (line.upper, LIP_OUTER_UPPER, -1, BEYOND_UPPER), (line.lower, LIP_OUTER_LOWER, 1, BEYOND_LOWER)
+    ):  # fmt: skip
+        edge, outer = line.height(table, COLUMNS), _outer(line, landmarks[list(ring)])
+        steps = np.arange(0, reach * line.length, STEP_PX)
+        extent = _teeth_beyond(line, edge, outer, sign * steps, still)
+        tables.append(table + sign * _table(ndimage.gaussian_filter1d(extent * STEP_PX, 3.0)))
+    upper, lower = (table.astype(np.float32) for table in tables)
+    return dataclasses.replace(line, upper=upper, lower=lower)
+
+
+def _teeth_beyond(
+    line: LipLine, edge: np.ndarray, outer: np.ndarray, steps: np.ndarray, still: np.ndarray
+) -> np.ndarray:
+    """How many of the steps (n,) from the landmarks' edge towards the outer edge of the lip still show no lip."""
+    light, colour = _light_and_colour(_strip(line, edge[:, None] + steps, still))
+    lip = _light_and_colour(_strip(line, edge[:, None] + (outer - edge)[:, None] * np.linspace(0.6, 0.9, 7), still))
+    lip_light, lip_colour = (np.median(values) for values in lip)
+    is_brightest = light >= np.percentile(light[np.abs(COLUMNS - 0.5) < 0.3], 90)
+    tooth_light, tooth_colour = np.median(light[is_brightest]), np.median(colour[is_brightest])
+    paler = lip_colour - tooth_colour
+    if tooth_light - lip_light < TOOTH_CONTRAST * 255:
+        return np.zeros(len(edge))
+    tooth = light > (lip_light + tooth_light) / 2
+    if lip_colour > 2 * TOOTH_PALENESS:  # else the picture, or the mouth, is grey
+        tooth &= (colour < lip_colour - paler / 2) & (paler > TOOTH_PALENESS)
+    inside = tooth | (light < (1 - DARK) * lip_light)
+    inside &= np.abs(steps) < 0.75 * np.abs(outer - edge)[:, None]
+    count = np.cumprod(inside, axis=1).sum(1)
+    shows = np.flatnonzero((tooth & (np.arange(len(steps)) < count[:, None])).any(1))
+    if len(shows) < 0.1 * len(COLUMNS):
+        return np.zeros(len(edge))
+    ends = COLUMNS[shows[[0, -1]]]
+    return ndimage.median_filter(count, 7) * np.minimum(1, np.minimum(COLUMNS / ends[0], (1 - COLUMNS) / (1 - ends[1])))
+
+
+def _light_and_colour(strip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Brightness 0-255 and saturation 0-1 of a strip (..., 3)."""
+    return strip.mean(-1), (strip.max(-1) - strip.min(-1)) / (strip.max(-1) + 1)
+
+
 def _strip(line: LipLine, heights: np.ndarray, still: np.ndarray) -> np.ndarray:
     """The picture around the lip line, (columns, heights, 3) float."""
     along = line.corner + (COLUMNS * line.length)[:, None] * line.along
@@ -86,8 +136,7 @@ def _inside_score(line: LipLine, strip: np.ndarray, heights: np.ndarray, top: np
     upper, lower = line.height(line.upper, COLUMNS), line.height(line.lower, COLUMNS)
     is_upper = (heights > (top * 0.7 + upper * 0.3)[:, None]) & (heights < (top * 0.2 + upper * 0.8)[:, None])
     is_lower = (heights < (bottom * 0.7 + lower * 0.3)[:, None]) & (heights > (bottom * 0.2 + lower * 0.8)[:, None])
-    light = strip.mean(-1)
-    colour = (strip.max(-1) - strip.min(-1)) / (strip.max(-1) + 1)
+    light, colour = _light_and_colour(strip)
     lips = [(np.median(light[m]), np.median(colour[m])) for m in (is_upper, is_lower) if m.sum() > 20]
     if not lips:
         return np.full(light.shape, -1.0), np.zeros(light.shape, bool)

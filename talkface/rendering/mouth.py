@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,7 @@ from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motio
 from talkface.rendering.refiner import CropFrame, Refiner, refine
 from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
-from talkface.rendering.teeth import OVERSAMPLE, Plate
+from talkface.rendering.teeth import OVERSAMPLE, Plate, shows_below
 from talkface.types import FaceFit
 
 COARSE_PX = 2
@@ -19,8 +21,11 @@ GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see 
 EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
+FAR_PX = 99.0
+LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between closed lips, and the gap at which it is gone
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
+SLIT, IN_SLIT = 0.09, 0.36  # of the mouth's width: openings below this are slits; the light within them
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 
@@ -31,6 +36,7 @@ class Mouth(torch.nn.Module):
         fit, canvas, fields: the portrait.
         line: the cut between the lips.
         plates: the lower and the upper painted plate.
+        teeth_edge: (TABLE,) v down to which the portrait shows upper teeth, see `teeth_edge`.
         throat: (3,) colour of the darkness behind them, 0-255.
         pivot: (3,) about which the head turns.
         refiner: the network that corrects what is drawn.
@@ -43,6 +49,7 @@ class Mouth(torch.nn.Module):
         fields: Fields,
         line: LipLine,
         plates: tuple[Plate, Plate],
+        teeth_edge: np.ndarray,
         throat: np.ndarray,
         pivot: np.ndarray,
         refiner: Refiner,
@@ -57,15 +64,16 @@ class Mouth(torch.nn.Module):
         self.upper, self.lower = sheets
         self.gap = LipGap(lip_motion(line, canvas, fit.mesh))
         self.lower_plate, self.upper_plate = (PlateMotion(plate, canvas, pivot) for plate in plates)
-        self.half_width, self.rise, self.drop = 0.75 * line.length, 0.5 * line.length, line.length + line.gap_px
+        self.half_width, self.rise, self.drop = 0.75 * line.length, 0.3 * line.length, 1.25 * line.length + line.gap_px
         self.length = line.length
-        self.shows_inside = line.gap_px > 0
+        self.is_shut = line.gap_px == 0
+        self.shows_inside = not self.is_shut
+        self.shows_below = shows_below(teeth_edge, line)
         self.register_buffer("corner", torch.from_numpy(np.asarray(line.corner, np.float32)))
         self.register_buffer("axes", torch.from_numpy(np.stack([line.along, line.down]).astype(np.float32)))
         self.register_buffer("edges", torch.from_numpy(np.stack([line.upper, line.lower])))
+        self.register_buffer("teeth_edge", torch.from_numpy(teeth_edge))
         self.register_buffer("throat", torch.from_numpy(throat))
-        middle = line.corner + line.along * line.length / 2
-        self.register_buffer("middle", torch.from_numpy(np.asarray(middle, np.float32)))
 
     def draw(self, frame, scene, texture, change, asked, spoken, speaking, rotation, shift) -> None:
         """Draw the mouth into frames (B, 3, h, w) in place.
@@ -80,24 +88,29 @@ class Mouth(torch.nn.Module):
         close = self.gap.corrections(change, spoken, speaking)
         flow_upper = self.upper.flow(torch.cat([change, close * UPPER_LIP_SHARE], 1), rotation, shift)
         flow_lower = self.lower.flow(torch.cat([change, close * (UPPER_LIP_SHARE - 1)], 1), rotation, shift)
-        middle = scene.follow(self.middle)
+        edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
+        top_middle = scene.in_frame(edges.top_middle)
         half_width, rise, drop = (
             int(np.ceil(reach / scene.nearest / COARSE_PX)) for reach in (self.half_width, self.rise, self.drop)
         )
         height, width = frame.shape[-2:]
         rows, columns = min(rise + drop, height // COARSE_PX), min(2 * half_width, width // COARSE_PX)
-        left = _within(middle[:, 0] - half_width * COARSE_PX, scene.left, width - columns * COARSE_PX)
-        top = _within(middle[:, 1] - rise * COARSE_PX, scene.top, height - rows * COARSE_PX)
+        left = _within(top_middle[:, 0] - half_width * COARSE_PX, scene.left, width - columns * COARSE_PX)
+        top = _within(top_middle[:, 1] - rise * COARSE_PX, scene.top, height - rows * COARSE_PX)
         coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
-        edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
-        place_upper = self._fine(self.upper.invert(flow_upper, coarse, coarse, GROWING))
-        place_lower = self._fine(self.lower.invert(flow_lower, coarse, coarse, GROWING))
+        place_upper = self.upper.invert(flow_upper, coarse, coarse, GROWING)
+        place_lower = self.lower.invert(flow_lower, coarse, coarse, GROWING)
+        if self.is_shut:
+            gap = edges.heights[:, 1] - edges.heights[:, 0]
+            place_upper, place_lower = self._off_line(place_upper, gap, 0), self._off_line(place_lower, gap, 1)
+        place_upper, place_lower = self._fine(place_upper), self._fine(place_lower)
         target = self._fine(coarse)
         show_upper, show_lower = edges.shows(target)
         hole = (1 - show_upper - show_lower).clamp_min(0)
         share = show_upper / (show_upper + show_lower).clamp_min(1e-4)
         upper, lower = sample_texture(texture, place_upper), sample_texture(texture, place_lower)
-        inside, painted = self._inside(texture, hole, target, asked, speaking, rotation, shift)
+        below = Layer(place_lower, lower)
+        inside, painted = self._inside(texture, hole, below, target, asked, speaking, rotation, shift)
         colour = torch.lerp(torch.lerp(lower, upper, share), inside, hole)
         colour = refine(self.refiner, colour, painted, target, edges.frame(self.length))
         self._paste(frame, colour, left - scene.left, top - scene.top)
@@ -109,61 +122,106 @@ class Mouth(torch.nn.Module):
         rest = self.corner[:, None] + self.axes[0, :, None] * u * self.length + self.axes[1, :, None] * heights
         return rest + sheet.sample(flow, rest[None, :, None].expand(len(flow), -1, -1, -1))[:, :, 0]
 
+    def _off_line(self, place: torch.Tensor, gap: torch.Tensor, edge: int) -> torch.Tensor:
+        """Portrait positions (B, 2, h, w) of a lip, moved off the dark line where closed lips touch.
+
+        As the lips part by `gap` (B, n) pixels, the lip's skin next to its edge stretches over that line; left there it
+        would frame the open mouth.
+        """
+        sign = 2 * edge - 1
+        offset = place - self.corner.view(1, 2, 1, 1)
+        u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.length
+        v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
+        position = (u * (TABLE - 1)).clamp(0, TABLE - 1).long()
+        inwards = sign * (v - self.edges[edge][position])
+        open_share = (gap / (PARTED * self.length)).clamp(0, 1)
+        column = (u[:, 0] * (gap.shape[1] - 1)).clamp(0, gap.shape[1] - 1).long()
+        width = open_share.gather(1, column.flatten(1)).view_as(u) * LINE * self.length
+        width = torch.where((u > 0) & (u < 1), width, 0.0)
+        near = (1 - inwards / (2 * width).clamp_min(1e-3)).clamp(0, 1)
+        return place + self.axes[1].view(1, 2, 1, 1) * (sign * width * near * near)
+
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
 
-    def _past(self, place: torch.Tensor) -> list[torch.Tensor]:
-        """Pixels by which portrait positions lie below the edge of the upper and of the lower lip: two (B, 1, h, w).
+    def _past(self, place: torch.Tensor, *tables: torch.Tensor) -> list[torch.Tensor]:
+        """Pixels by which portrait positions (B, 2, h, w) lie below edges (TABLE,): a (B, 1, h, w) for each.
 
-        Beyond the corners there is no edge: everything counts as own side of both lips.
+        Beyond the corners they lie far below every edge.
         """
         offset = place - self.corner.view(1, 2, 1, 1)
         u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.length
         v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
         position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)
         low = position.long()
-        heights = [torch.lerp(table[low], table[low + 1], position - low) for table in self.edges]
         away = (u < 0) | (u > 1)
-        return [torch.where(away, own_side, v - height) for own_side, height in zip((-9.0, 9.0), heights, strict=True)]
+        heights = (torch.lerp(table[low], table[low + 1], position - low) for table in tables)
+        return [torch.where(away, FAR_PX, v - height) for height in heights]
 
-    def _inside(self, texture, hole, target, asked, speaking, rotation, shift) -> tuple[torch.Tensor, torch.Tensor]:
+    def _inside(self, texture, hole, below, target, asked, speaking, rotation, shift):
         """What is behind the lips (B, 3, h, w), and how much of it (anything, upper, lower plate) is painted, 0-1."""
         lower, upper = (
             sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
             for plate in (self.lower_plate, self.upper_plate)
         )
-        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:])
-        colour = torch.lerp(colour, upper[:, :3], upper[:, 3:]) * self._light(hole)
-        painted = hole
-        if self.shows_inside:
-            own, share = self._own_inside(texture, target, speaking, rotation, shift)
-            colour = torch.lerp(colour, own, share)
-            painted = ((hole * (1 - share) - HARDLY) / (1 - HARDLY)).clamp_min(0)
-        upper_share, lower_share = upper[:, 3:], (1 - upper[:, 3:]) * lower[:, 3:]
-        return colour, torch.cat([painted, painted * upper_share, painted * lower_share], 1)
+        light = self._light(hole)
+        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:]) * light
+        if not self.shows_inside:
+            colour = torch.lerp(colour, upper[:, :3] * light, upper[:, 3:])
+            return colour, _painted(hole, upper[:, 3:], lower[:, 3:])
+        own, share, bare = self._own_upper(texture, target, speaking, rotation, shift)
+        covered = upper[:, 3:]
+        if self.shows_below:
+            low_share = self._own_lower(below.place, speaking)
+            covered = covered * bare
+            colour = torch.lerp(colour, below.colour, low_share)
+        colour = torch.lerp(colour, upper[:, :3] * light, covered)
+        colour = torch.lerp(colour, own, share)
+        if self.shows_below:
+            share = torch.maximum(share, low_share * (1 - covered))
+        painted = ((hole * (1 - share) - HARDLY) / (1 - HARDLY)).clamp_min(0)
+        return colour, _painted(painted, covered, lower[:, 3:])
 
-    def _own_inside(self, texture, target, speaking, rotation, shift) -> tuple[torch.Tensor, torch.Tensor]:
+    def _own_upper(self, texture, target, speaking, rotation, shift) -> tuple[torch.Tensor, ...]:
         """What the portrait shows between its own lips (B, 3, h, w), following the head, and where to show it, 0-1.
 
-        While the mouth rests, it reaches behind both lips; while it speaks, what lay in the upper lip's shadow or on
-        the lower lip's edge is left to the plates.
+        While the mouth rests, that is all of it, and it reaches behind both lips. While it speaks, only the upper teeth
+        stay with the head, and what lay in the upper lip's shadow or on the lower lip's edge is left to the plates.
+
+        Returns:
+            The picture, its share (B, 1, h, w), and where a painted upper tooth does not contradict the portrait.
         """
         place = self.upper_plate.rest_position(target, rotation, shift)
-        past_upper, past_lower = self._past(place)
+        past_upper, past_teeth, past_lower = self._past(place, self.edges[0], self.teeth_edge, self.edges[1])
         speaks = speaking.view(-1, 1, 1, 1)
         above = past_upper + OWN_REACH_PX - (OWN_REACH_PX + 2 * SHADOW * self.length) * speaks
         margin = speaks * OWN_MARGIN_PX
+        end = torch.lerp(past_lower + margin, torch.maximum(past_lower + margin, past_teeth), speaks)
         mirrored = place - self.axes[1].view(1, 2, 1, 1) * 2 * past_upper.clamp(-OWN_REACH_PX, 0)
-        share = (torch.minimum(above, -past_lower - margin) + 0.5) / (1 + margin)
-        return sample_texture(texture, mirrored), share.clamp(0, 1)
+        share = ((torch.minimum(above, -end) + 0.5) / (1 + margin)).clamp(0, 1)
+        bare = (0.5 - torch.minimum(past_teeth, -past_lower) * speaks).clamp(0, 1)
+        return sample_texture(texture, mirrored), share, bare
+
+    def _own_lower(self, place: torch.Tensor, speaking: torch.Tensor) -> torch.Tensor:
+        """Where (B, 1, h, w) the lower lip's portrait positions show what the portrait has below its upper teeth, 0-1.
+
+        The tongue and the lower teeth of an open mouth go with the lower lip while it speaks.
+        """
+        past_teeth, past_lower = self._past(place, self.teeth_edge, self.edges[1])
+        inside = torch.minimum(past_teeth / (2 * SHADOW * self.length), 0.5 - past_lower)
+        return inside.clamp(0, 1) * speaking.view(-1, 1, 1, 1)
 
     def _light(self, hole: torch.Tensor) -> torch.Tensor:
-        """Light (B, 1, h, w) behind the lips: the upper one throws a shadow downwards, the lower one a fainter rim."""
+        """Light (B, 1, h, w) behind the lips: the upper one throws a shadow downwards, the lower one a fainter rim, and
+        little of it falls through lips that are hardly parted."""
         reach = 2 * max(1, round(SHADOW * self.length)) + 1
         half = reach // 2
         below_upper = F.avg_pool2d(F.pad(hole, (half, half, reach - 1, 0), mode="replicate"), reach, 1)
         above_lower = F.avg_pool2d(F.pad(hole, (half, half, 0, reach - 1), mode="replicate"), reach, 1)
-        return (0.52 + 0.48 * (1.7 * below_upper).clamp(0, 1)) * (0.75 + 0.25 * (2 * above_lower).clamp(0, 1))
+        tall = max(1, round(SLIT * self.length))
+        opened = F.avg_pool2d(hole, (2 * tall + 1, 1), 1, (tall, 0))
+        rims = (0.52 + 0.48 * (1.7 * below_upper).clamp(0, 1)) * (0.75 + 0.25 * (2 * above_lower).clamp(0, 1))
+        return rims * (IN_SLIT + (1 - IN_SLIT) * (2 * opened).clamp(0, 1))
 
     def _paste(self, frame: torch.Tensor, colour: torch.Tensor, left: torch.Tensor, top: torch.Tensor) -> None:
         height, width = colour.shape[-2:]
@@ -174,16 +232,33 @@ class Mouth(torch.nn.Module):
         frame[batch, :, rows, columns] = torch.lerp(region, colour.movedim(1, -1), alpha[..., None])
 
 
+@dataclass(frozen=True)
+class Layer:
+    """Portrait positions (B, 2, h, w) that a lip's side shows, and the colours (B, 3, h, w) there."""
+
+    place: torch.Tensor
+    colour: torch.Tensor
+
+
+def _painted(where: torch.Tensor, upper: torch.Tensor, lower: torch.Tensor) -> torch.Tensor:
+    """Of what is painted (B, 1, h, w): anything, the upper plate, the lower plate behind it, (B, 3, h, w)."""
+    return torch.cat([where, where * upper, where * (1 - upper) * lower], 1)
+
+
 class MovedEdges:
     """Both edges of the lips in one batch of frames, as heights over the line between the moved corners.
 
     Args:
         upper, lower: positions (B, 2, n) on the canvas, from `Mouth._move_edge`.
+
+    Attributes:
+        top_middle: (B, 2) canvas position above the middle of the mouth, as high as the upper lip's edge reaches.
     """
 
     def __init__(self, upper: torch.Tensor, lower: torch.Tensor) -> None:
         self.corner = (upper[:, :, 0] + lower[:, :, 0]) / 2
         last = (upper[:, :, -1] + lower[:, :, -1]) / 2
+        self.top_middle = torch.stack([(self.corner + last)[:, 0] / 2, upper[:, 1].amin(1)], 1)
         self.length = (last - self.corner).norm(dim=1)
         self.along = (last - self.corner) / self.length[:, None]
         self.down = torch.stack([-self.along[:, 1], self.along[:, 0]], 1)

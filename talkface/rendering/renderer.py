@@ -20,13 +20,14 @@ from talkface.rendering.mouth import Mouth
 from talkface.rendering.refiner import Refiner
 from talkface.rendering.sampling import sample_texture
 from talkface.rendering.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
-from talkface.rendering.teeth import make_plates, mouth_light, own_teeth
-from talkface.rendering.view import View, widen
+from talkface.rendering.teeth import make_plates, mouth_light, own_teeth, teeth_edge
+from talkface.rendering.view import View, hair_top, widen
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
 
 BATCH = {"cpu": 8, "cuda": 32}  # frames of BATCH_SIZE_PX at a time: few enough for caches, enough to fill a GPU
 BATCH_SIZE_PX = 512
+HAIR_MARGIN = 0.025  # of the canvas, above where the hair is seen to begin
 
 
 class Scene:
@@ -71,7 +72,10 @@ class Scene:
     def follow(self, place: torch.Tensor) -> torch.Tensor:
         """The frame position (B, 2) that a portrait position (2,) gets."""
         here = place.view(1, 2, 1, 1).expand(len(self.flow), 2, 1, 1)
-        moved = place + self.head.sample(self.flow, here)[:, :, 0, 0]
+        return self.in_frame(place + self.head.sample(self.flow, here)[:, :, 0, 0])
+
+    def in_frame(self, moved: torch.Tensor) -> torch.Tensor:
+        """The frame positions (B, 2) of canvas positions (B, 2)."""
         return moved if self.is_window else self.view.to_frame(moved, self.distances)
 
 
@@ -148,7 +152,7 @@ class Renderer:
         self.still = still_frame(image, wide, canvas_px)
         canvas = make_canvas(fit, wide, canvas_px)
         fields = make_fields(canvas, fit.mesh, self.still)
-        self.view = _view(canvas, crop, wide, size)
+        self.view = _view(canvas, crop, wide, size, self.still)
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
         everything = slice(0, whole.rigidity.shape[0])
@@ -161,7 +165,8 @@ class Renderer:
         self.head = Sheet(whole, head_basis, everything, everything, canvas, pivot).to(self.device)
         self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
         plates = make_plates(fit, canvas, line, light, own)
-        self.mouth = Mouth(fit, canvas, fields, line, plates, light.throat, pivot, Refiner.load()).to(self.device)
+        edge = teeth_edge(own, line)
+        self.mouth = Mouth(fit, canvas, fields, line, plates, edge, light.throat, pivot, Refiner.load()).to(self.device)
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares()).to(self.device)
@@ -216,13 +221,14 @@ class Renderer:
         return tuple(torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (turn, shift))
 
 
-def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int) -> View:
+def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int, still: np.ndarray) -> View:
     """The view of a crop on its canvas, about the middle of the face."""
     scale = canvas.size / wide.size
     face = canvas.landmarks[:SURFACE_COUNT]
     focus, low, high = face.mean(0), face.min(0), face.max(0)
     width, height = high - low
-    head = (low[0] - 0.25 * width, low[1] - 0.4 * height, high[0] + 0.25 * width, high[1] + 0.1 * height)
+    top = hair_top(still, low, high, guess=low[1] - 0.4 * height) - HAIR_MARGIN * len(still)
+    head = (low[0] - 0.25 * width, top, high[0] + 0.25 * width, high[1] + 0.1 * height)
     origin = ((crop.x0 - wide.x0) * scale, (crop.y0 - wide.y0) * scale)
     return View(size, canvas.size, (float(focus[0]), float(focus[1])), origin, tuple(map(float, head)))
 

@@ -9,13 +9,14 @@ from scipy import ndimage
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.fields import blur, smoothstep
-from talkface.rendering.lips import LipLine
+from talkface.rendering.lips import TABLE, LipLine
 from talkface.rendering.raster import interpolate, rasterize, vertex_normals
-from talkface.types import FACE_PARTS, FaceFit
+from talkface.types import FACE_PARTS, FaceFit, FaceMesh
 
 OVERSAMPLE = 2
 SOFTNESS = 0.7  # pixels; the plates are as soft as an enlarged portrait
-TEETH_SHOW = 0.05  # the model's teeth sit high: people show 2-4 mm of the upper incisors when the lips part
+TEETH_SHOW = 0.105  # of the mouth's width: how far the upper incisors reach below the upper lip of a mouth at rest
+MOST_SHIFT = 0.2  # of the mouth's width, by which the model's teeth are moved at most
 IVORY = np.array([1.08, 1.03, 0.95])
 GUM = np.array([0.78, 0.47, 0.45])
 TONGUE = np.array([0.94, 0.62, 0.60])
@@ -23,7 +24,15 @@ SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colo
 THROAT = np.array([0.30, 0.13, 0.12])
 TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 550 smiles are within 6 % of it
 TALLEST_TEETH = 0.3  # of the mouth's width, below the upper lip; further down is tongue
+FIRST_TEETH = 0.12  # of the mouth's width: teeth that show begin within this under the upper lip
+GAP_BELOW = 0.03  # of the mouth's width: what is darker or redder for longer than this ends them
+WIDE_OPEN = 0.35  # of the mouth's width, between the lips
+LITTLE_BELOW = 0.16  # of the mouth's width: a strip below the upper teeth that is not worth a motion of its own
+TOOTH_SHARE, MORE_COLOUR = 0.65, 0.13  # of their brightness, and saturation over theirs: what counts as tooth
+SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the search
 TOOTH_GAP = 0.015  # of the mouth's width: the model's teeth stand this far apart at most
+INCISORS_CM = 0.8  # to either side of the middle
+BEHIND_LIPS_CM = 0.15  # lips lie on the teeth; the model's stand back, and would slide behind them when the head turns
 THROAT_CM = 3.0  # how far forward (z of the face model) the throat reaches; the teeth begin at 4.8
 LAMP = np.array([0.0, 0.25, 0.97])
 
@@ -40,9 +49,16 @@ class MouthLight:
 
 @dataclass(frozen=True)
 class OwnTeeth:
-    """The portrait's own upper teeth: colour (3,) 0-1, and how low (v of the lip line) they reach, if that is seen."""
+    """The portrait's own upper teeth.
+
+    Attributes:
+        colour: (3,) 0-1.
+        reach: (TABLE,) pixels by which they are seen below the upper lip, 0 where they are not.
+        edge_v: v of the lip line down to which they reach in the middle of the mouth, None if that is not seen.
+    """
 
     colour: np.ndarray
+    reach: np.ndarray
     edge_v: float | None
 
 
@@ -95,45 +111,93 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
     """The upper teeth between the portrait's parted lips, None where none are seen."""
     if line.gap_px < 0.05 * line.length:
         return None
-    xy = np.stack(np.meshgrid(np.arange(still.shape[1]), np.arange(still.shape[0])), -1).astype(np.float32)
-    u, v = line.coordinates(xy)
-    below = v - line.height(line.upper, u)
-    between = np.minimum(below, line.height(line.lower, u) - v)
-    chosen = (between > 1.5) & (below < TALLEST_TEETH * line.length) & (u > 0.15) & (u < 0.85)
-    if chosen.sum() < 20:
+    u = np.linspace(0, 1, TABLE)
+    below = np.arange(SHADOW_PX, TALLEST_TEETH * line.length, TOOTH_STEP_PX)
+    heights = line.upper[:, None] + below
+    pixels = _read(still, line, u, heights)
+    light, chroma = pixels.mean(-1), np.ptp(pixels, axis=-1) / (pixels.max(-1) + 1e-6)
+    between = heights < line.lower[:, None] - SHADOW_PX
+    first = between & (below < FIRST_TEETH * line.length) & (np.abs(u - 0.5) < 0.35)[:, None]
+    if first.sum() < 20:
         return None
-    pixels, heights = still[chosen].astype(np.float32) / 255, v[chosen]
-    light = pixels.mean(1)
-    bright = pixels[light >= np.percentile(light, 65)].mean(0)
-    chroma = (bright.max() - bright.min()) / (bright.max() + 1e-6)
-    if bright.mean() < 0.3 or chroma > 0.38:
+    bright = first & (light >= np.percentile(light[first], 65))
+    colour, pale = pixels[bright].mean(0), np.median(chroma[bright])
+    if colour.mean() < 0.3 or np.ptp(colour) > 0.38 * colour.max():
         return None
-    middle = np.abs(u[chosen] - 0.5) < 0.12
-    lit = heights[middle & (light > 0.7 * bright.mean())]
-    return OwnTeeth(bright, float(np.percentile(lit, 90)) if len(lit) > 5 else None)
+    is_tooth = between & (light > TOOTH_SHARE * colour.mean()) & (chroma < pale + MORE_COLOUR)
+    ends = _first_run(np.where(is_tooth, 1.0, -1.0), GAP_BELOW * line.length / TOOTH_STEP_PX)
+    reach = ndimage.median_filter(np.where(ends > 0, SHADOW_PX + ends * TOOTH_STEP_PX, 0.0), TABLE // 24)
+    middle = np.abs(u - 0.5) < 0.12
+    seen = np.median(reach[middle]) > 2 * SHADOW_PX
+    edge_v = float(np.median((line.upper + reach)[middle])) if seen else None
+    return OwnTeeth(colour, reach, edge_v)
+
+
+def _read(still: np.ndarray, line: LipLine, u: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Colours (n, m, 3) 0-1 of the still frame at u (n,) and v (n, m) of the lip line."""
+    places = line.corner + (u * line.length)[:, None, None] * line.along + heights[..., None] * line.down
+    at = [places[..., 1], places[..., 0]]
+    return np.stack([ndimage.map_coordinates(still[..., c] / 255.0, at, order=1, mode="nearest") for c in range(3)], -1)
+
+
+def teeth_edge(own: OwnTeeth | None, line: LipLine) -> np.ndarray:
+    """v (TABLE,) of where the portrait's own upper teeth end: at the lower lip's edge if none are found, but at the
+    upper lip's in a mouth so wide open that they would be seen.
+
+    Teeth in the corners' shadow are taken to reach as far as the last that are seen.
+    """
+    gap = line.lower - line.upper
+    if own is None or not own.reach.any():
+        return line.upper if gap.max() > WIDE_OPEN * line.length else line.lower
+    seen, inwards = np.flatnonzero(own.reach), TABLE // 24
+    nearest = np.clip(np.arange(TABLE), seen[0] + inwards, max(seen[-1] - inwards, seen[0] + inwards))
+    reach = ndimage.gaussian_filter1d(own.reach[nearest], TABLE / 48)
+    return (line.upper + np.minimum(reach, gap)).astype(np.float32)
+
+
+def shows_below(edge: np.ndarray, line: LipLine) -> bool:
+    """Whether so much is seen between the upper teeth's `edge` (TABLE,) and the lower lip that it moves by itself."""
+    return bool((line.lower - edge).max() > LITTLE_BELOW * line.length)
+
+
+def _first_run(score: np.ndarray, patience: float) -> np.ndarray:
+    """End of the first run with a positive sum in every row, over after a fall of `patience`; 0 where there is none."""
+    rows = len(score)
+    total, best, end, goes_on = np.zeros(rows), np.zeros(rows), np.zeros(rows, int), np.ones(rows, bool)
+    for k in range(score.shape[1]):
+        total = np.maximum(total, 0) + score[:, k]
+        goes_on &= (best - total < patience) & ((best > 0) | (k < 2 * patience))
+        better = goes_on & (total > best)
+        best, end = np.where(better, total, best), np.where(better, k + 1, end)
+    return end
 
 
 def make_plates(
     fit: FaceFit, canvas: Canvas, line: LipLine, light: MouthLight, own: OwnTeeth | None
 ) -> tuple[Plate, Plate]:
     """Paint the lower plate (teeth, gums, tongue) and the upper plate (teeth, gums)."""
-    edge_v = None if own is None else own.edge_v
-    lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"), None)
-    upper = _plate(fit, canvas, line, light, ("teeth_upper", "gums_upper"), edge_v)
+    forward = np.float32([0, 0, _behind_lips(fit.mesh) - BEHIND_LIPS_CM])
+    rotation, translation = fit.rotation.T.astype(np.float32), fit.translation.astype(np.float32)
+    vertices = (fit.mesh.neutral + forward) @ rotation + translation
+    lips = np.concatenate([fit.mesh.upper_lip, fit.mesh.lower_lip])
+    offset = canvas.points[lips, :2].mean(0) - _project(canvas.camera_vertices[lips], canvas).mean(0)
+    upper_teeth = vertices[fit.mesh.parts == FACE_PARTS.index("teeth_upper")]
+    usual = line.height(line.upper, 0.5) + TEETH_SHOW * line.length
+    edge_v = usual if own is None or own.edge_v is None else own.edge_v
+    offset = offset + line.down * _lowering(_project(upper_teeth, canvas) + offset, line, edge_v)
+    lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"), vertices, offset)
+    upper = _plate(fit, canvas, line, light, ("teeth_upper", "gums_upper"), vertices, offset)
     return lower, upper
 
 
-def _plate(fit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[str, ...], edge_v) -> Plate:
+def _plate(fit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[str, ...], vertices, offset) -> Plate:
+    """Paint the parts `names` of the mesh, its vertices (V, 3) in camera space projected and moved by `offset` (2,)."""
     mesh = fit.mesh
     chosen = np.isin(mesh.parts, [FACE_PARTS.index(name) for name in names])
     chosen &= mesh.neutral[:, 2] > THROAT_CM  # the walls of the throat belong to the darkness behind the plates
     triangles = mesh.triangles[chosen[mesh.triangles].all(1)]
-    vertices = mesh.neutral @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
     seen = _project(vertices, canvas)
-    lips = np.concatenate([mesh.upper_lip, mesh.lower_lip])
-    offset = canvas.points[lips, :2].mean(0) - _project(canvas.camera_vertices[lips], canvas).mean(0)
     teeth = np.flatnonzero(mesh.parts == FACE_PARTS.index(names[0]))
-    offset = offset + line.down * _lowering(seen[teeth] + offset, line, edge_v)
     margin = 0.45 * line.length
     middle = line.corner + line.along * line.length / 2
     left, top = np.floor(middle - [line.length * 0.5 + margin, line.length * 0.5 + margin])
@@ -155,14 +219,22 @@ def _plate(fit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[s
     )
 
 
-def _lowering(teeth_xy: np.ndarray, line: LipLine, edge_v: float | None) -> float:
-    """Pixels by which to lower a plate: to where the portrait's own teeth end, or to where teeth usually show."""
-    usual = TEETH_SHOW * line.length
-    if edge_v is None:
-        return usual
+def _behind_lips(mesh: FaceMesh) -> float:
+    """How far behind the upper lip's inner edge the model's incisors stand, in cm."""
+    teeth = mesh.neutral[mesh.parts == FACE_PARTS.index("teeth_upper")]
+    lip = mesh.neutral[mesh.upper_lip]
+    front, edge = (points[np.abs(points[:, 0]) < INCISORS_CM, 2] for points in (teeth, lip))
+    return float(edge.mean() - np.percentile(front, 95))
+
+
+def _lowering(teeth_xy: np.ndarray, line: LipLine, edge_v: float) -> float:
+    """Pixels by which to lower the plates, so that the upper incisors (n, 2) end at `edge_v`; within reason."""
     u, v = line.coordinates(teeth_xy)
-    edge = np.percentile(v[np.abs(u - 0.5) < 0.15], 98) if (np.abs(u - 0.5) < 0.15).any() else edge_v
-    return float(np.clip(edge_v - edge, usual - 0.2 * line.length, usual + 0.2 * line.length))
+    incisors = np.abs(u - 0.5) < 0.15
+    if not incisors.any():
+        return 0.0
+    usual, most = TEETH_SHOW * line.length, MOST_SHIFT * line.length
+    return float(np.clip(edge_v - np.percentile(v[incisors], 98), usual - most, usual + most))
 
 
 def _project(vertices: np.ndarray, canvas: Canvas) -> np.ndarray:

@@ -15,6 +15,10 @@ import torch
 from talkface.types import Crop
 
 KNEE = 0.05
+MOST_ABOVE = 4.0  # times its height in the picture: how far the room above the head is stretched
+HAIR_SHARE, HAIR_RUN = 0.3, 0.02  # of a row's middle, of the canvas: so much in a hair's colour is the head
+HAIR_BANDS = (0.1, 0.2, 0.3)  # upper ends of the bands above the face that tell the hair's colour, in face heights
+TOLD_APART = 0.1  # difference of (square-rooted) colour by which hair and what is beside it can be told apart
 
 
 def widen(crop: Crop, image_size: tuple[int, int], factor: float) -> Crop:
@@ -26,6 +30,37 @@ def widen(crop: Crop, image_size: tuple[int, int], factor: float) -> Crop:
         for low, limit in ((crop.x0, width), (crop.y0, height))
     ]
     return Crop(start[0], start[1], size)
+
+
+def hair_top(still: np.ndarray, low: np.ndarray, high: np.ndarray, guess: float) -> float:
+    """Row of a picture (S, S, 3) uint8 in which the head with its hair, or hat, begins.
+
+    `low` and `high` (2,) bound the face's landmarks. In every row above them the middle is compared with the colours
+    just above the face and with what is to either side. Where hardly any of these differ, `guess` counts, too.
+    """
+    size, (width, height), middle_x = len(still), high - low, (low[0] + high[0]) / 2
+    left, right = (int(np.clip(x, 0, size)) for x in (low[0] - 0.3 * width, high[0] + 0.3 * width))
+    middle = slice(max(int(middle_x - 0.2 * width), 0), int(middle_x + 0.2 * width))
+    beside = [side for side in (slice(0, left), slice(right, size)) if side.stop - side.start >= 4]
+    face_top = int(np.clip(low[1], 0, size))
+    bands = [(max(int(low[1] - up * height), 0), int(low[1] - (up - 0.1) * height)) for up in HAIR_BANDS]
+    colour = np.sqrt(still[:face_top].astype(np.float32) / 255)
+    seen, grounds = colour[:, middle], [np.median(colour[:, side], 1) for side in beside]
+    off_head = []
+    for first, last in bands:
+        if last - first < 3 or not beside:
+            continue
+        hair = np.median(seen[first:last].reshape(-1, 3), 0)
+        if min(np.linalg.norm(ground[first:last] - hair, axis=1).mean() for ground in grounds) > TOLD_APART:
+            off_head.append(np.linalg.norm(seen - hair, axis=2))
+    if not off_head:
+        return guess
+    off_ground = np.min([np.linalg.norm(seen - ground[:, None], axis=2) for ground in grounds], 0)
+    is_head = (np.min(off_head, 0) < off_ground).mean(1) > HAIR_SHARE
+    run = max(1, round(HAIR_RUN * size))
+    inside = np.convolve(is_head, np.ones(run), "valid") == run
+    found = float(np.argmax(inside)) if inside.any() else guess
+    return found if len(off_head) > 1 else min(found, guess)
 
 
 @dataclass(frozen=True)
@@ -74,6 +109,9 @@ class View:
         first = float(np.clip(first, -0.5, self.canvas_px - 0.5 - span))
         if self.frame_px * distance <= self.canvas_px:  # the picture reaches: an undistorted window, shifted inside it
             middle = (focus - first) / distance - 0.5
+        elif axis == 1:
+            room = max(self.head[1] - first, 0.0)
+            middle = min(middle, (focus - max(self.head[1], first)) / distance + MOST_ABOVE * room - 0.5)
         return first, first + span, focus, middle
 
 
