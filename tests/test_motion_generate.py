@@ -30,7 +30,7 @@ from tests.test_speech_encoder import LIP_CLOSURES_S, OPEN_VOWELS_S, VOICE
 from training.motion_figures import blinks, correlation, seam_percentile
 
 PHONES = ("sil", "AA")
-CONFIG = DenoiserConfig(AXES, PHONES, ("teacher", "grid_s1"), len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 20, 4)
+CONFIG = DenoiserConfig(AXES, PHONES, ("teacher", "grid_s1"), len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 40, 4)
 
 FIVE_ROWS = ControlTracks.constant(Controls(), 5, 25.0)
 
@@ -274,6 +274,11 @@ def test_lids_blink_as_often_as_peoples_and_close(example):
     lids = np.concatenate([example(seed)[:, LIDS] for seed in SEEDS])
     assert lids.max(0).min() > 0.95
     assert (lids < 0.3).all(1).mean() > 0.75
+
+
+def test_the_first_blink_comes_within_three_seconds(example):
+    for seed in range(6):
+        assert blinks(example(seed)[:75]) >= 1
 
 
 def test_the_head_moves_as_much_as_real_heads_and_is_not_jittery(example):

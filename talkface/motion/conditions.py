@@ -47,6 +47,8 @@ NEAR_LIPS = (0.06, 0.12)
 """Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
 
 LOW_LIDS = (0.25, 0.7)
+TIME_TO_BLINK = 40
+"""Frames: nobody misses a blink in a clip shorter than this."""
 
 
 def axis_names(*names: str, but: str = "") -> tuple[str, ...]:
@@ -180,6 +182,12 @@ def touching(dynamics: np.ndarray, pressed: np.ndarray) -> np.ndarray:
     lids = dynamics[:, _LIDS]
     dynamics[:, _LIDS] = np.maximum(lids, _rise(lids, *LOW_LIDS))
     return dynamics
+
+
+def blinks(departure: np.ndarray) -> bool:
+    """Whether the lids close in departures (T, len(AXES)) and open again; taken for granted where there is no time."""
+    lids = departure[:, [AXES.index("eyeBlinkLeft"), AXES.index("eyeBlinkRight")]].min(1)
+    return len(lids) < TIME_TO_BLINK or bool((lids > LOW_LIDS[1]).any() and lids[-1] < LOW_LIDS[0])
 
 
 def _rise(value: np.ndarray, low: float, high: float) -> np.ndarray:

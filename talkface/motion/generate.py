@@ -55,8 +55,11 @@ OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
 LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
 """What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
 
-HEAD_GAIN = 1.4
+HEAD_GAIN = {"headYaw": 1.35, "headPitch": 1.75, "headRoll": 1.4, "headX": 1.4, "headY": 1.6}
 """The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
+
+FIRST_BLINK_S, DRAWS = 3.0, 4
+"""A face that does not blink soon looks dead: the first window is drawn until one does so early, at most so often."""
 
 OVERLAP = 14
 WINDOWS_AT_ONCE = 8
@@ -64,8 +67,6 @@ WINDOWS_AT_ONCE = 8
 
 BLOCK_FRAMES = 10_000
 """Frames that departures are made motion at a time, so that an hour takes little more memory than its motion."""
-
-_HEAD = ("headYaw", "headPitch", "headRoll", "headX", "headY")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,21 @@ class Inputs:
         return {name: conditions.stretch(c, first, count, c[0], c[-1]) for name, c in self.controls.items()}
 
 
+class Noise:
+    """Noise for window after window, the same where two overlap, so that they hardly disagree there."""
+
+    def __init__(self, window: int, axes: int, generator: torch.Generator) -> None:
+        self.size, self.generator = (window - OVERLAP, axes), generator
+        self.shared = torch.randn(OVERLAP, axes, generator=generator)
+
+    def following(self) -> torch.Tensor:
+        """(1, window, axes) standard normal, on the CPU."""
+        fresh = torch.randn(*self.size, generator=self.generator)
+        noise = torch.cat([self.shared, fresh])
+        self.shared = noise[-OVERLAP:]
+        return noise[None]
+
+
 class MotionModel:
     """Voice and controls in, `MotionSequence` out."""
 
@@ -170,20 +186,25 @@ class MotionModel:
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
         inputs, plan = Inputs(features, tracks, config), course_passes(tracks)
         lips, decided = self._lips(inputs, tracks), np.isin(config.axes, LIPS)
-        stock = torch.randn(OVERLAP, len(config.axes), generator=generator)
+        noise = Noise(config.window, len(config.axes), generator)
+        early = min(len(tracks), round(FIRST_BLINK_S * MOTION_RATE_HZ))
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
-            nonlocal stock  # where windows overlap they begin from the same noise, so they hardly disagree
-            fresh = torch.randn(config.window - OVERLAP, len(config.axes), generator=generator)
-            noise = torch.cat([stock, fresh])[None].to(self.device)
-            stock = fresh[-OVERLAP:]
-            drawn = ddim(self._denoise(inputs, [start], plan, previous), noise, self.kept, steps)[0].cpu().numpy()
-            known = lips[start : start + config.window]
-            drawn[: len(known), decided] = known[:, decided]
+            guess, known = self._denoise(inputs, [start], plan, previous), lips[start : start + config.window]
+            for _ in range(DRAWS if start == 0 else 1):
+                drawn = ddim(guess, noise.following().to(self.device), self.kept, steps)[0].cpu().numpy()
+                drawn[: len(known), decided] = known[:, decided]
+                if conditions.blinks(self._real(drawn)[:early]):
+                    break
             return drawn
 
-        made = roll_out(len(tracks), -self.mean / self.spread, config.context, config.window, OVERLAP, window)
-        return (made * self.spread + self.mean) * np.where(np.isin(config.axes, _HEAD), np.float32(HEAD_GAIN), 1)
+        rest = -self.mean / self.spread
+        return self._real(roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window))
+
+    def _real(self, made: np.ndarray) -> np.ndarray:
+        """What the denoiser made (T, M), in the units of the motion."""
+        gain = np.array([HEAD_GAIN.get(name, 1.0) for name in self.net.config.axes], np.float32)
+        return (made * self.spread + self.mean) * gain
 
     def _lips(self, inputs: Inputs, tracks: ControlTracks) -> np.ndarray:
         """The mean of all motions (T, M) that fit the voice, of which the lips are used."""
