@@ -19,7 +19,7 @@ from talkface.motion.conditions import AUDIO_EXTRAS, AXES, GAZE_GAIN, STEADY_EYE
 from talkface.motion.controls import read_controls
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
 from talkface.motion.emotion import emotion_offset
-from talkface.motion.generate import DRAWS, OVERLAP, MotionModel, read_smoothly
+from talkface.motion.generate import DRAWS, OVERLAP, MotionModel, calm, read_smoothly
 from talkface.motion.mouth import measure
 from talkface.motion.windows import starts
 from talkface.options import EMOTIONS
@@ -136,6 +136,16 @@ def test_weights_of_other_axes_are_refused(monkeypatch):
     monkeypatch.setattr(generate_module.weights, "load", lambda name: (record, {}))
     with pytest.raises(EnvironmentFailure, match="motion axes"):
         MotionModel.load()
+
+
+def test_heads_are_calmed_and_lips_lids_and_eyes_are_not():
+    departure = np.zeros((40, len(AXES)), np.float32)
+    departure[20] = 1
+    calmed = calm(departure)
+    assert calmed[20, AXES.index("headPitch")] == pytest.approx(6 / 16)
+    assert calmed[:, AXES.index("headPitch")].sum() == pytest.approx(1)
+    quick = [AXES.index(name) for name in ("jawOpen", "mouthClose", "eyeBlinkLeft", "gazeYaw")]
+    np.testing.assert_array_equal(calmed[:, quick], departure[:, quick])
 
 
 def test_whole_rows_are_read_unchanged_and_lines_stay_lines():

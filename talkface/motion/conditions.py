@@ -158,7 +158,8 @@ def from_departure(departure: np.ndarray, tracks: ControlTracks, times_s: np.nda
     share[:, _LIDS] = np.minimum(1.0, 10 * moved)
     share[:, _MOUTH] = not silent
     added = share * (made[:, MotionSpace.dynamics] - emotion)
-    values[:, MotionSpace.dynamics] = touching(np.clip(emotion + added, 0.0, 1.0), added[:, _PRESS])
+    dynamics = np.clip(emotion + added, 0.0, 1.0)
+    values[:, MotionSpace.dynamics] = touching(dynamics, added[:, _PRESS])
     return values
 
 
@@ -171,12 +172,13 @@ def main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
 def touching(dynamics: np.ndarray, pressed: np.ndarray) -> np.ndarray:
     """Let what is nearly shut shut (T, K): a mean of many motions closes lips and lids not quite.
 
-    Lips `pressed` (T,) by the voice as far as `PRESSED_LIPS` meet if they are as near as `NEAR_LIPS`; lids as low as
-    `LOW_LIDS` close.
+    Lips `pressed` (T,) by the voice as far as `PRESSED_LIPS` meet if they are as near as `NEAR_LIPS`, and begin to in
+    the frame before, so that they do not snap; lids as low as `LOW_LIDS` close.
     """
     dynamics, opening = dynamics.copy(), measure(dynamics)[0]
     near, wide = NEAR_LIPS
     share = _rise(pressed, *PRESSED_LIPS) * np.clip((wide - opening) / (wide - near), 0, 1)
+    share = np.maximum(share, np.convolve(np.pad(share, 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid"))
     close = DYNAMICS_AXES.index("mouthClose")
     dynamics[:, close] = np.clip(dynamics[:, close] - share * opening / OPENING_PER_UNIT["mouthClose"], 0.0, 1.0)
     lids = dynamics[:, _LIDS]

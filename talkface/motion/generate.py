@@ -37,18 +37,18 @@ from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.voice import sample, speaking_curve
 from talkface.motion.windows import average, roll_out
 from talkface.options import DEFAULT_STEPS
-from talkface.space import MotionSpace
+from talkface.space import POSE_AXES, UPPER_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME = "motion_denoiser"
-GUIDANCE = {"audio": 0.5, "gaze": 1.0, "emotion": 0.15}
+GUIDANCE = {"audio": 0.4, "gaze": 1.0, "emotion": 0.15}
 """lambda_A and lambda_g of VASA-1 (sec. 3.2), and how much an asked emotion is pressed."""
 
-OPENING_GUIDANCE = 0.2
+OPENING_GUIDANCE = 0.35
 """lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
 
 TEACHER, REAL = "teacher", "grid_s1"
-REAL_SHARE = 0.6
+REAL_SHARE = 0.5
 """How much of the lips' opening and width follows tracked real lips; the rest follows the rules' many voices."""
 
 OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
@@ -60,6 +60,9 @@ HEAD_GAIN = {"headYaw": 1.35, "headPitch": 1.75, "headRoll": 1.4, "headX": 1.4, 
 
 FIRST_BLINK_S, DRAWS = 3.0, 4
 """A face that does not blink soon looks dead: the first window is drawn until one does so early, at most so often."""
+
+SLOW = axis_names(*POSE_AXES, *UPPER_AXES)
+_BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 OVERLAP = 14
 WINDOWS_AT_ONCE = 8
@@ -199,7 +202,7 @@ class MotionModel:
             return drawn
 
         rest = -self.mean / self.spread
-        return self._real(roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window))
+        return calm(self._real(roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window)))
 
     def _real(self, made: np.ndarray) -> np.ndarray:
         """What the denoiser made (T, M), in the units of the motion."""
@@ -297,6 +300,17 @@ def generate(
     """
     tracks = controls if isinstance(controls, ControlTracks) else ControlTracks.constant(controls, frames, fps)
     return MotionModel.load(device).perform(features, tracks, fps, frames, seed, steps)
+
+
+def calm(departure: np.ndarray) -> np.ndarray:
+    """Departures (T, M) without what the sampler leaves of its noise in slow movements: nothing but lips, lids and eyes
+    moves faster than about 6 Hz."""
+    slow = np.isin(conditions.AXES, SLOW)
+    padded = np.pad(departure[:, slow], ((2, 2), (0, 0)), mode="edge")
+    smooth = sum(share * padded[i : i + len(departure)] for i, share in enumerate(_BINOMIAL))
+    out = departure.copy()
+    out[:, slow] = smooth
+    return out
 
 
 def read_smoothly(curve: np.ndarray, places: np.ndarray) -> np.ndarray:
