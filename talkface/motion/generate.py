@@ -258,7 +258,7 @@ class MotionModel:
     ) -> MotionSequence:
         """The performance of `frames` frames at `fps`, for controls of as many rows."""
         times_s = np.arange(frames) / fps
-        grid_s = np.arange(int(np.ceil(times_s[-1] * MOTION_RATE_HZ)) + 2) / MOTION_RATE_HZ
+        grid_s = np.arange(int(np.ceil(frames / fps * MOTION_RATE_HZ)) + len(_BINOMIAL)) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
         departures = self.departures(features, asked, seed, steps)
         values = np.empty((frames, MotionSpace.size), np.float32)
