@@ -47,9 +47,9 @@ GUIDANCE = {"audio": 0.4, "gaze": 1.0, "emotion": 0.15}
 OPENING_GUIDANCE = 0.35
 """lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
 
-TEACHER, REAL = "teacher", "grid_s1"
+TEACHER, REAL, ANY = "teacher", "grid_s1", "any"
 REAL_SHARE = 0.5
-"""How much of the lips' opening and width follows tracked real lips; the rest follows the rules' many voices."""
+"""How much of the lips' opening and width is guessed as for tracked real lips; the rest, as for any recording."""
 
 OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
 LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
@@ -61,12 +61,18 @@ HEAD_GAIN = {"headYaw": 1.35, "headPitch": 1.75, "headRoll": 1.4, "headX": 1.4, 
 FIRST_BLINK_S, DRAWS = 3.0, 4
 """A face that does not blink soon looks dead: the first window is drawn until one does so early, at most so often."""
 
-SLOW = axis_names(*POSE_AXES, *UPPER_AXES)
-_BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
+SMOOTHING = {
+    axis_names(*POSE_AXES, *UPPER_AXES): np.array([1, 4, 6, 4, 1], np.float32) / 16,
+    LIPS: np.array([1, 2, 1], np.float32) / 4,
+}
+"""How much of their neighbours frames take: heads and brows hardly move faster than 6 Hz."""
 
 OVERLAP = 14
 WINDOWS_AT_ONCE = 8
 """Windows of lips guessed together: more would need more memory and be no faster on a CPU."""
+
+MARGIN_FRAMES = 4
+"""Made beyond the end, so that neither smoothing nor reading between frames sees it."""
 
 BLOCK_FRAMES = 10_000
 """Frames that departures are made motion at a time, so that an hour takes little more memory than its motion."""
@@ -94,18 +100,18 @@ def lip_passes(tracks: ControlTracks) -> list[Pass]:
     opens = np.isin(conditions.AXES, axis_names(*OPENING_PER_UNIT))
     audio = np.where(opens, OPENING_GUIDANCE, GUIDANCE["audio"]).astype(np.float32)
     strengths = {"audio": audio} | ({"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {})
-    first, *others = _guidance(strengths)
+    first, *others = _guidance(strengths, ANY)
     calm = 1 - float(tracks.emotion[:, 1:].max(initial=0))  # the real lips were read without any emotion
     real = REAL_SHARE * calm * np.isin(conditions.AXES, OPENING).astype(np.float32)
-    return [replace(first, weight=first.weight * (1 - real)), Pass(REAL, None, first.weight * real), *others]
+    return [replace(first, weight=first.weight - real), Pass(REAL, None, real), *others]
 
 
-def _guidance(strengths: dict[str, float | np.ndarray]) -> list[Pass]:
+def _guidance(strengths: dict[str, float | np.ndarray], source: str = TEACHER) -> list[Pass]:
     """Classifier-free guidance, its strengths one number or (M,): everything known, less the guess without each."""
     every = np.ones(len(conditions.AXES), np.float32)
     return [
-        Pass(TEACHER, None, (1 + sum(strengths.values())) * every),
-        *(Pass(TEACHER, name, -strength * every) for name, strength in strengths.items()),
+        Pass(source, None, (1 + sum(strengths.values())) * every),
+        *(Pass(source, name, -strength * every) for name, strength in strengths.items()),
     ]
 
 
@@ -234,7 +240,7 @@ class MotionModel:
         for row, one in enumerate(plan):
             if one.without:
                 keep[row, CONDITIONS.index(one.without)] = 0
-        source = torch.tensor([config.sources.index(one.source) for one in plan])
+        source = torch.tensor([[*config.sources, ANY].index(one.source) for one in plan])
         past = np.zeros((config.context, len(config.axes)), np.float32) if previous is None else previous
 
         def batch(rows: list[np.ndarray]) -> torch.Tensor:
@@ -258,7 +264,7 @@ class MotionModel:
     ) -> MotionSequence:
         """The performance of `frames` frames at `fps`, for controls of as many rows."""
         times_s = np.arange(frames) / fps
-        grid_s = np.arange(int(np.ceil(frames / fps * MOTION_RATE_HZ)) + len(_BINOMIAL)) / MOTION_RATE_HZ
+        grid_s = np.arange(int(np.ceil(frames / fps * MOTION_RATE_HZ)) + MARGIN_FRAMES) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
         departures = self.departures(features, asked, seed, steps)
         values = np.empty((frames, MotionSpace.size), np.float32)
@@ -303,13 +309,12 @@ def generate(
 
 
 def calm(departure: np.ndarray) -> np.ndarray:
-    """Departures (T, M) without what the sampler leaves of its noise in slow movements: nothing but lips, lids and eyes
-    moves faster than about 6 Hz."""
-    slow = np.isin(conditions.AXES, SLOW)
-    padded = np.pad(departure[:, slow], ((2, 2), (0, 0)), mode="edge")
-    smooth = sum(share * padded[i : i + len(departure)] for i, share in enumerate(_BINOMIAL))
+    """Departures (T, M) without what sampling and guessing leave of noise; lids and eyes stay as quick as they are."""
     out = departure.copy()
-    out[:, slow] = smooth
+    for axes, kernel in SMOOTHING.items():
+        reach, columns = len(kernel) // 2, np.isin(conditions.AXES, axes)
+        padded = np.pad(departure[:, columns], ((reach, reach), (0, 0)), mode="edge")
+        out[:, columns] = sum(share * padded[i : i + len(departure)] for i, share in enumerate(kernel))
     return out
 
 
