@@ -32,7 +32,7 @@ from training.motion_data import FPS, MotionClip
 from training.teacher.articulation import articulate
 from training.teacher.moods import add_emotion
 
-SHARES = {"teacher": 0.66, "grid_s1": 0.2, "facegood": 0.14, "yours": 1.0}
+SHARES = {"teacher": 0.74, "grid_s1": 0.13, "facegood": 0.13, "yours": 1.0}
 DROPPED = {"audio": 0.1, "gaze": 0.1, "distance": 0.1, "emotion": 0.1, "previous": 0.3}
 SOURCE_DROPPED = 0.15
 BEGINNINGS = 0.12

@@ -55,7 +55,7 @@ OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
 LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
 """What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
 
-HEAD_GAIN = {"headYaw": 1.35, "headPitch": 1.75, "headRoll": 1.4, "headX": 1.4, "headY": 1.6}
+HEAD_GAIN = {"headYaw": 1.5, "headPitch": 1.4, "headRoll": 1.5, "headX": 1.4, "headY": 1.4}
 """The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
 
 FIRST_BLINK_S, DRAWS = 3.0, 4
