@@ -12,7 +12,7 @@ from talkface.space import MotionSpace
 from training.motion_batches import Windows, spread_of
 from training.motion_data import SOURCES, MotionClip, read_clips, read_folder, save_clips
 from training.motion_losses import TERMS, closure, functional, losses, measure_spreads
-from training.motion_train import Goal, Run, train
+from training.motion_train import Goal, Run, blended, train
 from training.speech_phones import PHONES
 
 CONFIG = DenoiserConfig(AXES, PHONES, SOURCES, len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 20, 4)
@@ -133,6 +133,14 @@ def test_a_run_learns_logs_and_goes_on_where_it_stopped(tmp_path, clips):
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines[0].startswith("minutes,step,windows,value")
     assert [line.split(",")[1] for line in lines[1:]] == ["3", "5"]
+    kept = Run(tmp_path, Denoiser(CONFIG), device)
+    for name, value in blended(kept.early, kept.average).items():
+        torch.testing.assert_close(value, (kept.early[name] + kept.average[name]) / 2)
+
+
+def test_a_run_too_short_for_early_weights_stores_its_last():
+    late = {"weight": torch.ones(2)}
+    assert blended({}, late) is late
 
 
 def test_no_clips_is_an_error():

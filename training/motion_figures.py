@@ -26,6 +26,7 @@ from talkface.space import MotionSpace
 from talkface.types import ControlTracks
 from training.motion_data import FPS, MotionClip, read_folder
 from training.motion_losses import ROLLED
+from training.motion_train import blended
 from training.teacher.perform import perform
 
 ANGLES = MotionSpace.columns("headYaw", "headPitch", "headRoll")
@@ -36,10 +37,10 @@ LONGEST_CLIPS = 60
 
 
 def model_of(run: Path) -> MotionModel:
-    """The averaged weights of a run."""
+    """The weights of a run as they would be stored."""
     state = torch.load(run / "last.pt", weights_only=True)
     net = Denoiser(DenoiserConfig.from_record(state["config"]))
-    net.load_state_dict(state["average"])
+    net.load_state_dict(blended(state["early"], state["average"]))
     return MotionModel(net)
 
 

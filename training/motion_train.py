@@ -4,7 +4,7 @@
     torchrun --nproc-per-node 8 -m -- training.motion_train --data ... --run ...     (many processes or GPUs)
 
 The learning rate follows the clock (or `--windows`, a number of windows), so a run ends well whatever the machine's
-load. A run is resumed by the same command; `log.csv` holds its losses; `--store` writes the averaged weights.
+load. A run is resumed by the same command; `log.csv` holds its losses; `--store` writes its weights, early and late ones blended.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ WARM_UP_STEPS = 300
 AVERAGE_EVERY, AVERAGE_SPAN = 4, 800
 REPORT_S = 120.0
 CHECKED_WINDOWS = 48
+EARLY_PROGRESS, EARLY_SHARE = 1 / 6, 0.5
+"""Half of the stored weights are those of early on, before the few real speakers are known by heart: lips of strangers
+are better for it, and heads no worse."""
+
 PURE_NOISE_SHARE = 0.2
 """Of the windows, those that begin from noise alone: there the model makes the lips, so it has to be good there."""
 
@@ -53,12 +57,13 @@ class Run:
             self.net.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
         self.average = {key: value.clone() for key, value in self.net.state_dict().items()}
+        self.early: dict[str, torch.Tensor] = {}
         self.step, self.windows, self.spent_s = 0, 0, 0.0
         if self.path.exists():
             state = torch.load(self.path, weights_only=True, map_location=device)
             self.net.load_state_dict(state["net"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.average, self.step = state["average"], state["step"]
+            self.average, self.early, self.step = state["average"], state["early"], state["step"]
             self.windows, self.spent_s = state["windows"], state["spent_s"]
         self.model = DistributedDataParallel(self.net) if distributed.is_initialized() else self.net
         self.model = torch.compile(self.model) if compiled else self.model
@@ -71,7 +76,7 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "average": self.average}
-        state |= {"step": self.step, "windows": self.windows, "spent_s": self.spent_s}
+        state |= {"early": self.early, "step": self.step, "windows": self.windows, "spent_s": self.spent_s}
         state["config"] = asdict(self.net.config)
         part = self.path.with_suffix(".part")
         torch.save(state, part)
@@ -92,7 +97,16 @@ class Run:
         if self.step % AVERAGE_EVERY == 0:
             share = min(1.0, AVERAGE_EVERY * max(1 / AVERAGE_SPAN, 10 / self.step))
             torch._foreach_lerp_(list(self.average.values()), list(self.net.state_dict().values()), share)
+        if progress >= EARLY_PROGRESS and not self.early:
+            self.early = {key: value.clone() for key, value in self.average.items()}
         return {name: float(value.detach()) for name, value in terms.items()}
+
+
+def blended(early: dict[str, torch.Tensor], late: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights to store: `EARLY_SHARE` of the early ones, if the run came so far, and the rest of the late ones."""
+    if not early:
+        return late
+    return {key: EARLY_SHARE * early[key] + (1 - EARLY_SHARE) * value for key, value in late.items()}
 
 
 def guess_losses(
@@ -198,12 +212,12 @@ def report(run: Run, seen: list[dict[str, float]], checked: dict[str, float]) ->
 
 
 def store_average(run: Run, figures: Path | None) -> Path:
-    """Write the averaged weights of a run into `weights/`."""
+    """Write the weights of a run into `weights/`."""
     config = asdict(run.net.config) | {"figures": json.loads(figures.read_text()) if figures else {}}
     return store(
         WEIGHTS_NAME,
         config,
-        run.average,
+        blended(run.early, run.average),
         about="Motion model: a diffusion transformer from voice and controls to head, gaze, lids, brows and mouth.",
         data="Rules as a teacher over LibriSpeech, speechocean762, small open corpora, espeak-ng and flite speech; "
         "tracked GRID speaker 1; FACEGOOD Audio2Face",
