@@ -4,8 +4,8 @@
     torchrun --nproc-per-node 8 -m -- training.motion_train --data ... --run ...     (many processes or GPUs)
 
 The learning rate follows the clock (or `--windows`, a number of windows), so a run ends well whatever the machine's
-load. A run is resumed by the same command; `log.csv` holds its losses; `--store` writes its weights, early and late ones
-blended.
+load. A run is resumed by the same command; `log.csv` holds its losses; `--store` writes its weights, early and late
+ones blended.
 """
 
 from __future__ import annotations

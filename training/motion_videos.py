@@ -36,7 +36,7 @@ from training.teacher.articulation import articulate
 from training.video_takes import Limits, Takes, cut_into_takes, read_takes, save_takes, watch
 
 HELD_OUT_OF = 20
-VARIANTS = 2
+VARIANTS = 3
 LEAST_SPEECH, LEAST_SYNC = 0.2, 0.2
 LARGEST_LAG_S, SEARCHED_LAG_S = 0.12, 0.24
 WORST_FIT_PERCENT = 6.0
