@@ -74,3 +74,15 @@ def test_a_few_steps_learn_the_teeth(tmp_path, monkeypatch):
     assert figures["l1_refined"] < 0.9 * figures["l1_drawn"]
     again = refiner_train.Learner(tmp_path / "run", torch.device("cpu"))
     assert again.steps == learner.steps
+
+
+def test_training_further_begins_from_the_packaged_weights_and_keeps_what_it_learned(tmp_path):
+    learner = refiner_train.Learner(tmp_path, torch.device("cpu"))
+    learner.begin_further(minutes=5)
+    packaged = refiner_train.Refiner.load().out.weight
+    torch.testing.assert_close(learner.average.out.weight, packaged)
+    assert 0 < learner.spent_s < 5 * 60
+    with torch.no_grad():
+        learner.net.out.weight.zero_()
+    learner.begin_further(minutes=5)
+    assert not learner.net.out.weight.any()
