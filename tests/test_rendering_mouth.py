@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from talkface.rendering.lips import TABLE, lip_line
-from talkface.rendering.mouth import LINE
+from talkface.rendering.mouth import LINE, MovedEdges
 from talkface.rendering.renderer import Renderer
 from talkface.rendering.teeth import _lowering
 from tests.test_rendering_lip_edges import landmarks
@@ -82,3 +82,32 @@ def test_the_line_between_closed_lips_is_left_as_they_part(analysis):
     assert moved[0] == pytest.approx(LINE * mouth.length, rel=0.05)
     assert (moved.diff() <= 1e-4).all() and moved[-1] == pytest.approx(0, abs=1e-4)
     assert ((depths + moved).diff() > 0).all()
+
+
+def moved_edges(corner_gap_px: float) -> MovedEdges:
+    """Both edges of a mouth 80 pixels wide and 60 open, whose right corner is torn apart by `corner_gap_px`."""
+    x = torch.linspace(0, 80, 65)
+    half = 30 * (torch.pi * x / 80).sin() + corner_gap_px / 2 * x / 80
+    return MovedEdges(*(torch.stack([x, 50 + sign * half])[None] for sign in (-1, 1)))
+
+
+def test_a_corner_that_is_torn_apart_is_round():
+    gap = -torch.diff(moved_edges(30).heights.flip(1), dim=1)[0, 0]
+    torn = 60 * (torch.pi * torch.linspace(0, 1, 65)).sin() + 30 * torch.linspace(0, 1, 65)
+    assert gap[-1].abs() < 1e-3
+    assert 0.3 * torn[-3] < gap[-3] < 0.9 * torn[-3]
+    torch.testing.assert_close(gap[:48], torn[:48], rtol=0, atol=1e-3)
+
+
+def test_corners_that_meet_are_left_as_they_are():
+    heights = moved_edges(0).heights[0]
+    expected = 30 * (torch.pi * torch.linspace(0, 1, 65)).sin()
+    torch.testing.assert_close(heights, torch.stack([-expected, expected]), rtol=0, atol=1e-3)
+
+
+def test_both_lips_become_one_beyond_the_corners_gradually():
+    target = torch.stack(torch.meshgrid(torch.arange(80.0, 100.0), torch.tensor([45.0]), indexing="xy"))[None]
+    upper, lower = (cover[0, 0, 0] for cover in moved_edges(0).shows(target))
+    torch.testing.assert_close(upper, torch.ones(20))
+    assert lower[0] < 0.05 and lower[-1] == 1
+    assert lower.diff().max() < 0.15

@@ -3,7 +3,8 @@
     python -m training.refiner_train --pairs training/runs/refiner_pairs.npz --run training/runs/refiner [--store]
 
 Half of every batch are pairs as drawn (smiles), half are pulled open. Runs on a GPU when there is one. Interrupted runs
-go on from the checkpoint. `--store` writes weights/refiner.safetensors from the averaged weights.
+go on from the checkpoint. `--further` begins from the packaged weights instead of from scratch, past the first part of
+the schedule. `--store` writes weights/refiner.safetensors from the averaged weights.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ RATE, LAST_RATE, WARM_STEPS = 1.5e-3, 2e-5, 50
 AVERAGE, REPORT_S = 0.995, 60
 FINE_WEIGHT, TEXTURE_WEIGHT, LEVELS = 0.6, 0.7, 3
 STEADY_WEIGHT, NUDGE_PX = 3.0, 1.5
+FURTHER_FROM = 0.4  # of the schedule
 OWN_SHARE, GREY_SHARE, BLUR_SHARE = 0.25, 0.12, 0.25
 
 
@@ -203,6 +205,13 @@ class Learner:
             self.average.load_state_dict(state["average"])
             self.steps, self.spent_s = state["steps"], state["spent_s"]
 
+    def begin_further(self, minutes: float) -> None:
+        """Begin from the packaged weights, late in a training of so many minutes; a run that has begun goes on."""
+        if self.steps == 0:
+            for net in (self.net, self.average):
+                net.load_state_dict(Refiner.load().state_dict())
+            self.steps, self.spent_s = WARM_STEPS, FURTHER_FROM * minutes * 60
+
     def save(self) -> None:
         """Write the checkpoint."""
         state = {"net": self.net.state_dict(), "average": self.average.state_dict()}
@@ -231,13 +240,16 @@ class Learner:
                 mean.lerp_(value, share)
 
 
-def train(pairs_path: Path, run: Path, minutes: float) -> Learner:
-    """Train for so many minutes of processor time, the time before an interruption included."""
+def train(pairs_path: Path, run: Path, minutes: float, further: bool = False) -> Learner:
+    """Train for so many minutes of processor time, the time before an interruption included: from scratch, or `further`
+    from the packaged weights."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run.mkdir(parents=True, exist_ok=True)
     smiles, held_out = read_pairs(pairs_path)
     opened, held_out_opened = openings(smiles, OPENINGS, seed=0), openings(held_out, 1, seed=1)
     learner, reported_s = Learner(run, device), -REPORT_S
+    if further:
+        learner.begin_further(minutes)
     print(f"{len(smiles)} pairs, {len(opened)} openings, {len(held_out)} held out", flush=True)
     while (progress := learner.spent_s / 60 / minutes) < 1:
         began = time.process_time()
@@ -273,9 +285,10 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--further", action="store_true")
     parser.add_argument("--store", action="store_true")
     arguments = parser.parse_args()
-    learner = train(arguments.pairs, arguments.run, arguments.minutes)
+    learner = train(arguments.pairs, arguments.run, arguments.minutes, arguments.further)
     if arguments.store:
         print(export(learner.average))
 

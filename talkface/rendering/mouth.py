@@ -26,6 +26,7 @@ LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between clos
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
 SLIT, IN_SLIT = 0.09, 0.36  # of the mouth's width: openings below this are slits; the light within them
+MOST_ROUND, CORNER = 0.3, 0.15  # of the mouth's width: radius of corners that do not meet; where both lips are one
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 
@@ -265,7 +266,7 @@ class MovedEdges:
         heights = torch.stack([self._heights(upper), self._heights(lower)], 1)
         middle = heights.mean(1, keepdim=True)
         crossed = heights[:, :1] > heights[:, 1:]
-        self.heights = torch.where(crossed, middle, heights)
+        self.heights = self._rounded(torch.where(crossed, middle, heights))
 
     def frame(self, length: float) -> CropFrame:
         """Where a mouth `length` pixels wide, centred between the corners, is seen by the refiner."""
@@ -287,18 +288,33 @@ class MovedEdges:
         u0, u1, v0, v1 = u.gather(1, right - 1), u.gather(1, right), v.gather(1, right - 1), v.gather(1, right)
         return torch.lerp(v0, v1, ((at - u0) / (u1 - u0).clamp_min(1e-5)).clamp(0, 1))
 
+    def _rounded(self, heights: torch.Tensor) -> torch.Tensor:
+        """Heights (B, 2, n) of edges that meet in the corners, as quarter circles where the flow took them apart there.
+
+        The far corner of a turned head opens wide with the jaw, and its cut would end in a straight wall.
+        """
+        half = (heights[:, 1] - heights[:, 0]) / 2
+        u = torch.linspace(0, 1, half.shape[1], device=half.device)
+        missing = torch.zeros_like(half)
+        for end, inwards in ((half[:, :1], u), (half[:, -1:], 1 - u)):
+            radius = (end / self.length[:, None]).clamp(1e-4, MOST_ROUND)
+            past = (1 - inwards / radius).clamp_min(0)
+            missing = missing + end * (1 - (1 - past * past).sqrt())
+        missing = torch.minimum(missing, half)
+        return heights + torch.stack([missing, -missing], 1)
+
     def shows(self, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """How far the upper and the lower lip's side covers canvas positions (B, 2, h, w): two (B, 1, h, w), 0-1.
 
-        Beyond the corners both do.
+        Beyond the corners both do, gradually, since a far corner's two sides may not move alike.
         """
         batch, _, height, width = target.shape
         u, v = (x.view(batch, 1, height, width) for x in self._coordinates(target.flatten(2)))
         grid = torch.stack([u[:, 0] * 2 - 1, torch.zeros_like(u[:, 0])], -1)
         edges = F.grid_sample(self.heights[:, :, None], grid, padding_mode="border", align_corners=True)
-        away = (u < 0) | (u > 1)
+        beyond = (torch.maximum(-u, u - 1) / CORNER).clamp(0, 1)
         upper, lower = (0.5 - (v - edges[:, :1])).clamp(0, 1), (0.5 + (v - edges[:, 1:])).clamp(0, 1)
-        return torch.where(away, 1.0, upper), torch.where(away, 1.0, lower)
+        return torch.lerp(upper, torch.ones_like(upper), beyond), torch.lerp(lower, torch.ones_like(lower), beyond)
 
 
 class PlateMotion(torch.nn.Module):
