@@ -36,12 +36,12 @@ CLOSED_OPENING = 0.02
 LONGEST_CLIPS = 60
 
 
-def model_of(run: Path) -> MotionModel:
-    """The weights of a run as they would be stored."""
+def network_of(run: Path, *, lips: bool = False) -> Denoiser:
+    """The network of a run as it would be stored."""
     state = torch.load(run / "last.pt", weights_only=True)
     net = Denoiser(DenoiserConfig.from_record(state["config"]))
-    net.load_state_dict(blended(state["early"], state["average"]))
-    return MotionModel(net)
+    net.load_state_dict(blended(state["early"], state["average"]) if lips else state["average"])
+    return net
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -132,13 +132,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--lips-run", type=Path, help="the run that the weights for the lips are from; --run if absent")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
     args = parser.parse_args()
     torch.set_num_threads(1)
     clips = [clip for clip in read_folder(args.data, held_out=True) if clip.source == "teacher"]
     clips = sorted(clips, key=lambda clip: -clip.duration_s)[:LONGEST_CLIPS]
-    found = measure_run(model_of(args.run), clips, args.steps) | {"clips": len(clips), "steps": args.steps}
+    model = MotionModel(network_of(args.run), network_of(args.lips_run or args.run, lips=True))
+    found = measure_run(model, clips, args.steps) | {"clips": len(clips), "steps": args.steps}
     args.out.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 

@@ -4,8 +4,8 @@
     torchrun --nproc-per-node 8 -m -- training.motion_train --data ... --run ...     (many processes or GPUs)
 
 The learning rate follows the clock (or `--windows`, a number of windows), so a run ends well whatever the machine's
-load. A run is resumed by the same command; `log.csv` holds its losses; `--store` writes its weights, early and late
-ones blended.
+load. A run is resumed by the same command; `log.csv` holds its losses; `--store` writes its averaged weights,
+`--store --lips` early and late ones blended, for the lips.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from talkface.motion.conditions import AUDIO_EXTRAS, AXES
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
+from talkface.motion.generate import LIPS_WEIGHTS_NAME, WEIGHTS_NAME
 from talkface.motion.schedule import DIFFUSION_STEPS, add_noise, alphas_cumprod
 from training.motion_batches import Batch, Windows, spread_of
 from training.motion_data import SOURCES, read_folder
@@ -33,15 +34,13 @@ from training.motion_losses import TERMS, Spreads, losses, measure_spreads, tota
 from training.speech_phones import PHONES
 from training.store import store
 
-WEIGHTS_NAME = "motion_denoiser"
 PEAK_RATE = 1e-3
 WARM_UP_STEPS = 300
 AVERAGE_EVERY, AVERAGE_SPAN = 4, 800
 REPORT_S = 120.0
 CHECKED_WINDOWS = 48
 EARLY_PROGRESS, EARLY_SHARE = 1 / 6, 0.5
-"""Half of the stored weights are those of early on, before the few real speakers are known by heart: lips of strangers
-are better for it, and heads no worse."""
+"""Half of the weights for the lips are those of early on, before the few real speakers are known by heart."""
 
 PURE_NOISE_SHARE = 0.2
 """Of the windows, those that begin from noise alone: there the model makes the lips, so it has to be good there."""
@@ -104,7 +103,7 @@ class Run:
 
 
 def blended(early: dict[str, torch.Tensor], late: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights to store: `EARLY_SHARE` of the early ones, if the run came so far, and the rest of the late ones."""
+    """Weights for the lips: `EARLY_SHARE` of the early ones, if the run came so far, and the rest of the late ones."""
     if not early:
         return late
     return {key: EARLY_SHARE * early[key] + (1 - EARLY_SHARE) * value for key, value in late.items()}
@@ -212,14 +211,15 @@ def report(run: Run, seen: list[dict[str, float]], checked: dict[str, float]) ->
     print(" ".join(f"{key} {value}" for key, value in row.items()), flush=True)
 
 
-def store_average(run: Run, figures: Path | None) -> Path:
-    """Write the weights of a run into `weights/`."""
+def store_weights(run: Run, figures: Path | None, *, lips: bool) -> Path:
+    """Write a run into `weights/`: the averaged weights, or for the `lips` early and late ones blended."""
     config = asdict(run.net.config) | {"figures": json.loads(figures.read_text()) if figures else {}}
+    made = "lips" if lips else "head, gaze, lids, brows and smiles"
     return store(
-        WEIGHTS_NAME,
+        LIPS_WEIGHTS_NAME if lips else WEIGHTS_NAME,
         config,
-        blended(run.early, run.average),
-        about="Motion model: a diffusion transformer from voice and controls to head, gaze, lids, brows and mouth.",
+        blended(run.early, run.average) if lips else run.average,
+        about=f"Motion model: a diffusion transformer from voice and controls to movement; used for {made}.",
         data="Rules as a teacher over LibriSpeech, speechocean762, small open corpora, espeak-ng and flite speech; "
         "tracked GRID speaker 1; FACEGOOD Audio2Face",
         licence="Apache-2.0; sources CC BY 4.0, CC0, MIT, Apache-2.0 and free for commercial use",
@@ -240,6 +240,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="twice as fast after minutes of compiling; needs g++")
     parser.add_argument("--store", action="store_true", help="only write the averaged weights of the run")
+    parser.add_argument("--lips", action="store_true", help="store the weights for the lips")
     parser.add_argument("--figures", type=Path, help="JSON of measured figures to keep with the weights")
     return parser.parse_args()
 
@@ -253,7 +254,7 @@ def main() -> None:
     config = DenoiserConfig(AXES, PHONES, SOURCES, len(PHONES) + AUDIO_EXTRAS, args.width, args.depth)
     net = Denoiser(config)
     if args.store:
-        store_average(Run(args.run, net, device), args.figures)
+        store_weights(Run(args.run, net, device), args.figures, lips=args.lips)
         return
     clips = read_folder(args.data, held_out=False)
     mean, spread = spread_of(clips)

@@ -40,23 +40,25 @@ from talkface.options import DEFAULT_STEPS
 from talkface.space import POSE_AXES, UPPER_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
-WEIGHTS_NAME = "motion_denoiser"
-GUIDANCE = {"audio": 0.4, "gaze": 1.0, "emotion": 0.15}
-"""lambda_A and lambda_g of VASA-1 (sec. 3.2), and how much an asked emotion is pressed."""
+WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
+GUIDANCE = {"audio": 0.7, "gaze": 1.0, "emotion": 0.15}
+"""lambda_A of the lips' width (VASA-1, sec. 3.2, has .5 for everything), its lambda_g, and how much an asked emotion is
+pressed."""
 
-OPENING_GUIDANCE = 0.35
+OPENING_GUIDANCE = 0.4
 """lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
 
 TEACHER, REAL, ANY = "teacher", "grid_s1", "any"
-REAL_SHARE = 0.5
+REAL_SHARE = 0.6
 """How much of the lips' opening and width is guessed as for tracked real lips; the rest, as for any recording."""
 
 OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
 LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
 """What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
 
-HEAD_GAIN = {"headYaw": 1.5, "headPitch": 1.4, "headRoll": 1.5, "headX": 1.4, "headY": 1.4}
-"""The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
+HEAD_GAIN = {"headYaw": 1.55, "headPitch": 1.2, "headRoll": 1.55, "headX": 1.4, "headY": 1.2}
+"""The weights draw heads that move this much less than those they learned from (`training.motion_figures`); nods less
+than that, since a lowered chin hides how far the lips are open."""
 
 FIRST_BLINK_S, DRAWS = 3.0, 4
 """A face that does not blink soon looks dead: the first window is drawn until one does so early, at most so often."""
@@ -157,37 +159,44 @@ class Noise:
         return noise[None]
 
 
-class MotionModel:
-    """Voice and controls in, `MotionSequence` out."""
+def load_denoiser(name: str) -> Denoiser:
+    """A network with the package's weights; EnvironmentFailure when they are missing, altered or do not fit."""
+    record, tensors = weights.load(name)
+    try:
+        config = DenoiserConfig.from_record(record)
+    except KeyError as missing:
+        raise EnvironmentFailure(
+            f"The weights {name!r} are of another architecture: their configuration has no {missing}.",
+            weights.REINSTALL,
+        ) from None
+    if config.axes != conditions.AXES:
+        raise EnvironmentFailure(
+            f"The weights {name!r} make other motion axes than this version of talkface has.", weights.REINSTALL
+        )
+    if unknown := {TEACHER, REAL} - set(config.sources):
+        raise EnvironmentFailure(
+            f"The weights {name!r} have not learned from {' and '.join(sorted(unknown))}.", weights.REINSTALL
+        )
+    return weights.restore(Denoiser(config), tensors, name)
 
-    def __init__(self, net: Denoiser, device: str | torch.device = "cpu") -> None:
+
+class MotionModel:
+    """Voice and controls in, `MotionSequence` out.
+
+    Two sets of weights of one network: `net` learned for long and draws head, eyes, lids, brows and smiles; `lips` is
+    younger, from before it knew the few real speakers by heart, and so guesses the lips of strangers better.
+    """
+
+    def __init__(self, net: Denoiser, lips: Denoiser | None = None, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
-        self.net = net.to(self.device).eval()
+        self.net, self.lips = (part.to(self.device).eval() for part in (net, lips or net))
         self.kept = alphas_cumprod().to(self.device)
         self.mean, self.spread = (part.cpu().numpy() for part in (net.axis_mean, net.axis_spread))
 
     @classmethod
     def load(cls, device: str | torch.device = "cpu") -> MotionModel:
         """The model with the package's weights; EnvironmentFailure when they are missing, altered or do not fit."""
-        record, tensors = weights.load(WEIGHTS_NAME)
-        try:
-            config = DenoiserConfig.from_record(record)
-        except KeyError as missing:
-            raise EnvironmentFailure(
-                f"The weights {WEIGHTS_NAME!r} are of another architecture: their configuration has no {missing}.",
-                weights.REINSTALL,
-            ) from None
-        if config.axes != conditions.AXES:
-            raise EnvironmentFailure(
-                f"The weights {WEIGHTS_NAME!r} make other motion axes than this version of talkface has.",
-                weights.REINSTALL,
-            )
-        if unknown := {TEACHER, REAL} - set(config.sources):
-            raise EnvironmentFailure(
-                f"The weights {WEIGHTS_NAME!r} have not learned from {' and '.join(sorted(unknown))}.",
-                weights.REINSTALL,
-            )
-        return cls(weights.restore(Denoiser(config), tensors, WEIGHTS_NAME), device)
+        return cls(load_denoiser(WEIGHTS_NAME), load_denoiser(LIPS_WEIGHTS_NAME), device)
 
     @torch.inference_mode()
     def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> np.ndarray:
@@ -199,7 +208,7 @@ class MotionModel:
         early = min(len(tracks), round(FIRST_BLINK_S * MOTION_RATE_HZ))
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
-            guess, known = self._denoise(inputs, [start], plan, previous), lips[start : start + config.window]
+            guess, known = self._denoise(self.net, inputs, [start], plan, previous), lips[start : start + config.window]
             for _ in range(DRAWS if start == 0 else 1):
                 drawn = ddim(guess, noise.following().to(self.device), self.kept, steps)[0].cpu().numpy()
                 drawn[: len(known), decided] = known[:, decided]
@@ -217,7 +226,7 @@ class MotionModel:
 
     def _lips(self, inputs: Inputs, tracks: ControlTracks) -> np.ndarray:
         """The mean of all motions (T, M) that fit the voice, of which the lips are used."""
-        config, plan, last = self.net.config, lip_passes(tracks), len(self.kept) - 1
+        config, plan, last = self.lips.config, lip_passes(tracks), len(self.kept) - 1
         half = config.window // 2
         begins = range(-half, len(tracks), half)
 
@@ -225,16 +234,21 @@ class MotionModel:
             for i in range(0, len(begins), WINDOWS_AT_ONCE):
                 some = begins[i : i + WINDOWS_AT_ONCE]
                 nothing = torch.zeros(len(some), config.window, len(config.axes), device=self.device)
-                made = self._denoise(inputs, some, plan)(nothing, last)
+                made = self._denoise(self.lips, inputs, some, plan)(nothing, last)
                 yield from zip(some, made.cpu().numpy(), strict=True)
 
         return average(len(tracks), config.window, guesses())
 
     def _denoise(
-        self, inputs: Inputs, begins: Sequence[int], plan: list[Pass], previous: np.ndarray | None = None
+        self,
+        net: Denoiser,
+        inputs: Inputs,
+        begins: Sequence[int],
+        plan: list[Pass],
+        previous: np.ndarray | None = None,
     ) -> Denoise:
         """The blended guesses for the windows from frames `begins` on, after `previous` (K, M) if that is known."""
-        config, count = self.net.config, len(begins)
+        config, count = net.config, len(begins)
         keep = torch.ones(len(plan), len(CONDITIONS))
         keep[:, CONDITIONS.index("previous")] = previous is not None
         for row, one in enumerate(plan):
@@ -250,11 +264,11 @@ class MotionModel:
         controls = {name: batch([one[name] for one in asked]) for name in asked[0]}
         heard = batch([inputs.heard(start) for start in begins])
         flags = (part.repeat_interleave(count, 0).to(self.device) for part in (source, keep))
-        context = self.net.embed(heard, controls, batch([past] * count), *flags)
+        context = net.embed(heard, controls, batch([past] * count), *flags)
 
         def guess(x: torch.Tensor, step: int) -> torch.Tensor:
             share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)
-            return self.net.guess(x, share, context)
+            return net.guess(x, share, context)
 
         shares = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
         return guided(guess, shares)
