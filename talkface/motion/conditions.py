@@ -40,10 +40,10 @@ GAZE_GAIN = np.array([1.6, 2.2])
 """Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, trackers read
 .6 of the turn in yaw and .4 in pitch (mean of five faces)."""
 
-PRESSED_LIPS = (0.08, 0.2)
+PRESSED_LIPS = (0.06, 0.16)
 """Of mouthPress, which is .35 when an m is certain."""
 
-NEAR_LIPS = (0.06, 0.12)
+NEAR_LIPS = (0.1, 0.3)
 """Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
 
 LOW_LIDS = (0.25, 0.7)

@@ -65,7 +65,7 @@ FIRST_BLINK_S, DRAWS = 3.0, 4
 
 SMOOTHING = {
     axis_names(*POSE_AXES, *UPPER_AXES): np.array([1, 4, 6, 4, 1], np.float32) / 16,
-    LIPS: np.array([1, 2, 1], np.float32) / 4,
+    OPENING: np.array([1, 2, 1], np.float32) / 4,
 }
 """How much of their neighbours frames take: heads and brows hardly move faster than 6 Hz."""
 
