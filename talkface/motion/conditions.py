@@ -11,7 +11,7 @@ import numpy as np
 
 from talkface.motion.curves import ease, soft_limit
 from talkface.motion.emotion import emotion_offset
-from talkface.motion.mouth import OPENING_PER_UNIT, measure
+from talkface.motion.mouth import measure
 from talkface.motion.voice import silence_of
 from talkface.options import AMPLITUDE_RANGE
 from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MOUTH_AXES, MotionSpace
@@ -29,6 +29,9 @@ _LIDS = [DYNAMICS_AXES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")
 _MOUTH = [DYNAMICS_AXES.index(name) for name in MOUTH_AXES]
 _EXPRESSION = [i for i in range(len(DYNAMICS_AXES)) if i not in (*_LIDS, *_MOUTH)]
 _PRESS = DYNAMICS_AXES.index("mouthPressRight")
+_PRESSING = [DYNAMICS_AXES.index(f"mouthPress{side}") for side in ("Left", "Right")]
+_JAW, _CLOSE = DYNAMICS_AXES.index("jawOpen"), DYNAMICS_AXES.index("mouthClose")
+_PARTING = [i for i, n in enumerate(DYNAMICS_AXES) if n.startswith(("mouthFunnel", "mouthLowerDown", "mouthUpperUp"))]
 LARGEST_AMPLITUDE = AMPLITUDE_RANGE[1]
 EMOTION_ONSET_S = 0.4
 SETTLE_S = 0.2
@@ -45,6 +48,9 @@ PRESSED_LIPS = (0.06, 0.16)
 
 NEAR_LIPS = (0.1, 0.3)
 """Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
+
+JAW_RISES, FIRM_PRESS = 0.6, 0.35
+"""How far the jaw rises for lips that meet, and how firmly they then press."""
 
 LOW_LIDS = (0.25, 0.7)
 TIME_TO_BLINK = 40
@@ -179,8 +185,10 @@ def touching(dynamics: np.ndarray, pressed: np.ndarray) -> np.ndarray:
     near, wide = NEAR_LIPS
     share = _rise(pressed, *PRESSED_LIPS) * np.clip((wide - opening) / (wide - near), 0, 1)
     share = np.maximum(share, np.convolve(np.pad(share, 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid"))
-    close = DYNAMICS_AXES.index("mouthClose")
-    dynamics[:, close] = np.clip(dynamics[:, close] - share * opening / OPENING_PER_UNIT["mouthClose"], 0.0, 1.0)
+    dynamics[:, _PARTING] *= (1 - share)[:, None]
+    dynamics[:, _JAW] *= 1 - JAW_RISES * share
+    dynamics[:, _CLOSE] += share * (dynamics[:, _JAW] - dynamics[:, _CLOSE])
+    dynamics[:, _PRESSING] = np.maximum(dynamics[:, _PRESSING], FIRM_PRESS * share[:, None])
     lids = dynamics[:, _LIDS]
     dynamics[:, _LIDS] = np.maximum(lids, _rise(lids, *LOW_LIDS))
     return dynamics
