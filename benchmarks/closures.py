@@ -24,10 +24,10 @@ import numpy as np
 from benchmarks.cases import FPS
 from benchmarks.performers import Performer, add_argument, performers
 from talkface.face.model import FaceModel
+from talkface.motion.voice import CLOSING
 from talkface.options import EMOTIONS
 from talkface.space import MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
-from training.teacher.visemes import CLOSING
 
 MARGIN_S = 0.04
 TOUCHING = 0.02

@@ -139,8 +139,17 @@ def to_departure(relative: np.ndarray) -> np.ndarray:
     return values[:, COLUMNS]
 
 
-def from_departure(departure: np.ndarray, tracks: ControlTracks, times_s: np.ndarray, *, silent: bool) -> np.ndarray:
+def from_departure(
+    departure: np.ndarray,
+    tracks: ControlTracks,
+    times_s: np.ndarray,
+    *,
+    silent: bool,
+    closing: np.ndarray | float = 0.0,
+) -> np.ndarray:
     """The motion (T, D) of departures (T, len(AXES)) under the controls (T rows), `speaking` 0.
+
+    `closing` (T,) 0-1 says when a p, b or m is heard: then lips meet, however quick it is.
 
     Amplitude scales head, gaze around the asked one, and what the upper face adds to the asked emotion; 0 stops the
     blinks too. The first frame's head and eyes are the portrait's. The lips of a silent recording do nothing but what
@@ -165,7 +174,7 @@ def from_departure(departure: np.ndarray, tracks: ControlTracks, times_s: np.nda
     share[:, _MOUTH] = not silent
     added = share * (made[:, MotionSpace.dynamics] - emotion)
     dynamics = np.clip(emotion + added, 0.0, 1.0)
-    values[:, MotionSpace.dynamics] = touching(dynamics, added[:, _PRESS])
+    values[:, MotionSpace.dynamics] = touching(dynamics, np.maximum(added[:, _PRESS], FIRM_PRESS * closing))
     return values
 
 

@@ -34,7 +34,7 @@ from talkface.motion.denoiser import (
 from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
 from talkface.motion.sampler import Denoise, ddim, guided
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
-from talkface.motion.voice import sample, speaking_curve
+from talkface.motion.voice import contact_curve, sample, speaking_curve
 from talkface.motion.windows import average, roll_out
 from talkface.options import DEFAULT_STEPS
 from talkface.space import POSE_AXES, UPPER_AXES, MotionSpace
@@ -281,12 +281,15 @@ class MotionModel:
         grid_s = np.arange(int(np.ceil(frames / fps * MOTION_RATE_HZ)) + MARGIN_FRAMES) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
         departures = self.departures(features, asked, seed, steps)
+        closing = sample(contact_curve(features.phones, features.phone_names, "close"), times_s)
         values = np.empty((frames, MotionSpace.size), np.float32)
         for first in range(0, frames, BLOCK_FRAMES):
             rows = slice(first, min(first + BLOCK_FRAMES, frames))
             departure = read_smoothly(departures, times_s[rows] * MOTION_RATE_HZ)
             part = conditions.rows_of(tracks, rows)
-            values[rows] = conditions.from_departure(departure, part, times_s[rows], silent=features.is_silent)
+            values[rows] = conditions.from_departure(
+                departure, part, times_s[rows], silent=features.is_silent, closing=closing[rows]
+            )
         if not features.is_silent:
             values[:, MotionSpace.speaking] = sample(speaking_curve(features), times_s)
         return MotionSequence(values, fps)

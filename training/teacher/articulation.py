@@ -18,10 +18,18 @@ import numpy as np
 
 from talkface.motion.curves import reaching_kernel, smooth
 from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
-from talkface.motion.voice import pause_curve, sample, silence_of, speaking_curve
+from talkface.motion.voice import (
+    CONTACTS,
+    contact_curve,
+    expectation,
+    pause_curve,
+    sample,
+    silence_of,
+    speaking_curve,
+)
 from talkface.space import DYNAMICS_AXES
-from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
-from training.teacher.visemes import CHANNELS, CLOSING, TUCKING, tables
+from talkface.types import SpeechFeatures
+from training.teacher.visemes import CHANNELS, tables
 
 WIDE_OPENING = 0.59
 WIDEST = 1.1
@@ -38,27 +46,6 @@ KERNEL_MS = {
     "teeth": (60, 50),
 }
 SMOOTH_MS = 16.0
-
-
-@dataclass(frozen=True)
-class Contact:
-    """When lips or teeth must touch.
-
-    Attributes:
-        phones: that ask for it.
-        heard: their posterior at which the contact begins, and at which it is whole.
-        hold_ms: how long it is held ahead of and after the phone.
-    """
-
-    phones: frozenset[str]
-    heard: tuple[float, float]
-    hold_ms: tuple[float, float]
-
-
-CONTACTS = {
-    "close": Contact(CLOSING, heard=(0.06, 0.18), hold_ms=(20, 20)),
-    "tuck": Contact(TUCKING, heard=(0.12, 0.40), hold_ms=(20, 20)),
-}
 
 
 @dataclass(frozen=True)
@@ -101,26 +88,6 @@ def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
     curves |= {name: contact_curve(features.phones, features.phone_names, name) for name in CONTACTS}
     awake, final = 1 - pause_curve(silence), reaching_kernel(SMOOTH_MS, SMOOTH_MS)
     return {name: smooth(curve * awake, final) for name, curve in curves.items()}
-
-
-def contact_curve(phones: np.ndarray, names: tuple[str, ...], contact: str) -> np.ndarray:
-    """(T,) 0-1: 1 wherever the lips must touch ("close") or the lower one lie under the teeth ("tuck").
-
-    A recogniser hears a quick p as a little p and much t; the eye wants the lips to meet all the same. So little
-    evidence is enough for a whole contact, and a contact lasts long enough to be seen.
-    """
-    rule = CONTACTS[contact]
-    evidence = expectation(phones, np.isin(names, list(rule.phones)).astype(np.float32))
-    none, enough = rule.heard
-    due = np.clip((smooth(evidence, np.array([0.25, 0.5, 0.25])) - none) / (enough - none), 0, 1)
-    ahead, on = (round(ms * FEATURE_RATE_HZ / 1000) for ms in rule.hold_ms)
-    return np.lib.stride_tricks.sliding_window_view(np.pad(due, (on, ahead)), ahead + on + 1).max(1)
-
-
-def expectation(phones: np.ndarray, table: np.ndarray, block: int = 20_000) -> np.ndarray:
-    """Mean of a table (P, C) over the phones (T, P) heard in each frame: (T, C), without a float copy of them all."""
-    parts = [phones[i : i + block].astype(np.float32) @ table for i in range(0, len(phones), block)]
-    return np.concatenate(parts)
 
 
 def loudness_gain(level_db: np.ndarray, silence: np.ndarray) -> np.ndarray:

@@ -22,8 +22,6 @@ from functools import lru_cache
 
 import numpy as np
 
-CLOSING = frozenset({"B", "P", "M"})
-TUCKING = frozenset({"F", "V"})
 CHANNELS = ("opening", "spread", "funnel", "teeth")
 
 # phone: opening, insistence, spread, insistence, funnel, teeth
