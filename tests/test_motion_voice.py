@@ -1,8 +1,8 @@
-"""When somebody speaks: from just before the first sound to just after the last; pauses are found by their length."""
+"""When somebody speaks: from just before the first sound to just after the last."""
 
 import numpy as np
 
-from talkface.motion.voice import LEAD_MS, pause_curve, sample, silence_of, speaking_curve
+from talkface.motion.voice import LEAD_MS, sample, speaking_curve
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
 
 
@@ -21,12 +21,6 @@ def test_somebody_speaks_through_short_pauses_but_not_before_after_and_in_very_l
     curve = speaking_curve(voice((False, 2), (True, 1), (False, 1), (True, 1), (False, 5), (True, 1), (False, 2)))
     assert min(at(curve, t) for t in (2.2, 3.5, 4.5, 10.5)) > 0.95
     assert max(at(curve, t) for t in (0.5, 7.5, 12.8)) < 0.05
-
-
-def test_only_pauses_that_are_long_enough_count():
-    curve = pause_curve(silence_of(voice((True, 1), (False, 0.2), (True, 1), (False, 0.8), (True, 1))))
-    assert at(curve, 1.1) < 0.05
-    assert at(curve, 2.6) > 0.95
 
 
 def test_lips_are_ahead_of_the_sound():

@@ -10,10 +10,13 @@ import pytest
 from benchmarks.closures import Phone
 from benchmarks.closures import closures as closures_of
 from talkface.motion.mouth import measure
+from talkface.motion.voice import silence_of
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, MOUTH_AXES
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
-from training.teacher.articulation import articulate
+from tests.test_motion_voice import at
+from tests.test_motion_voice import voice as voice_of
+from training.teacher.articulation import articulate, pause_curve
 from training.teacher.perform import perform
 from training.teacher.visemes import CHANNELS, tables
 
@@ -159,3 +162,9 @@ def test_tables_know_every_phone_of_the_encoder_and_forgive_others():
     targets, dominance = tables(("sil", "AA", "??"))
     assert targets.shape == dominance.shape == (3, len(CHANNELS))
     assert targets[1, 0] > 0.7 and 0 < targets[2, 0] < 1 and (dominance > 0).all()
+
+
+def test_only_pauses_that_are_long_enough_count():
+    curve = pause_curve(silence_of(voice_of((True, 1), (False, 0.2), (True, 1), (False, 0.8), (True, 1))))
+    assert at(curve, 1.1) < 0.05
+    assert at(curve, 2.6) > 0.95

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from talkface.motion.emotion import emotion_offset
+from talkface.motion.mouth import PRESSED
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES
 from tests.test_motion_emotion import strengths
-from training.teacher.articulation import PRESSED
 from training.teacher.moods import add_emotion, emotion_style
 
 COLUMN = DYNAMICS_AXES.index

@@ -12,7 +12,7 @@ import torch
 
 from talkface.motion.conditions import AXES
 from talkface.motion.denoiser import Denoiser
-from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
+from talkface.motion.mouth import OPENING_PER_UNIT, PRESSED, WIDTH_PER_UNIT
 from training.motion_batches import Batch
 
 AXIS_WEIGHTS = {"headX": 0.4, "headY": 0.4, "headDistance": 0.3, "gazeYaw": 0.7, "gazePitch": 0.7,
@@ -22,8 +22,8 @@ OTHER_WEIGHT = 0.7
 TERMS = {"value": 1.0, "velocity": 0.3, "acceleration": 0.05, "opening": 1.0, "width": 0.5}
 CLOSURE_WEIGHT = 4.0
 LEAST_RATE = 0.1
-PRESSED, ROLLED = 0.35, 0.55
-"""mouthPress and mouthRollLower of a full closure and of a lip tucked under the teeth."""
+ROLLED = 0.55
+"""mouthRollLower of a lip tucked under the teeth."""
 
 
 def functional(per_unit: dict[str, float]) -> torch.Tensor:

@@ -22,7 +22,7 @@ from torch.nn import functional as fn
 
 from benchmarks.articulation import best_correlation
 from talkface.motion.curves import reaching_kernel
-from talkface.motion.voice import pause_curve, silence_of
+from talkface.motion.voice import silence_of
 from talkface.speech.encoder import SpeechEncoder
 from talkface.types import FEATURE_RATE_HZ, Speech
 from training.speech_mouth_data import MouthClip, facegood_clips, grid_clips
@@ -61,7 +61,7 @@ def examples_of(clip: MouthClip, encoder: SpeechEncoder) -> tuple[list[Example],
     channels = articulation.mouth_channels(heard)
     silence = silence_of(heard)
     gain = articulation.loudness_gain(heard.level_db, silence)
-    free = (1 - pause_curve(silence)) * (1 - channels["close"]) * (1 - 0.6 * channels["tuck"])
+    free = (1 - articulation.pause_curve(silence)) * (1 - channels["close"]) * (1 - 0.6 * channels["tuck"])
     source = clip.speaker if clip.speaker in LEAD_MS else "other"
     made, step = [], round(CHUNK_S * clip.fps)
     for start in range(0, max(1, len(clip.opening) - step // 2), step):

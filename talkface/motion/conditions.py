@@ -11,7 +11,7 @@ import numpy as np
 
 from talkface.motion.curves import ease, soft_limit
 from talkface.motion.emotion import emotion_offset
-from talkface.motion.mouth import measure
+from talkface.motion.mouth import JAW_RISES, PRESSED, measure
 from talkface.motion.voice import silence_of
 from talkface.options import AMPLITUDE_RANGE
 from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MOUTH_AXES, MotionSpace
@@ -44,13 +44,10 @@ GAZE_GAIN = np.array([1.6, 2.2])
 .6 of the turn in yaw and .4 in pitch (mean of five faces)."""
 
 PRESSED_LIPS = (0.06, 0.16)
-"""Of mouthPress, which is .35 when an m is certain."""
+"""Of mouthPress, which is `PRESSED` when an m is certain."""
 
 NEAR_LIPS = (0.1, 0.3)
 """Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
-
-JAW_RISES, FIRM_PRESS = 0.6, 0.35
-"""How far the jaw rises for lips that meet, and how firmly they then press."""
 
 LOW_LIDS = (0.25, 0.7)
 TIME_TO_BLINK = 40
@@ -174,7 +171,7 @@ def from_departure(
     share[:, _MOUTH] = not silent
     added = share * (made[:, MotionSpace.dynamics] - emotion)
     dynamics = np.clip(emotion + added, 0.0, 1.0)
-    values[:, MotionSpace.dynamics] = touching(dynamics, np.maximum(added[:, _PRESS], FIRM_PRESS * closing))
+    values[:, MotionSpace.dynamics] = touching(dynamics, np.maximum(added[:, _PRESS], PRESSED * closing))
     return values
 
 
@@ -197,7 +194,7 @@ def touching(dynamics: np.ndarray, pressed: np.ndarray) -> np.ndarray:
     dynamics[:, _PARTING] *= (1 - share)[:, None]
     dynamics[:, _JAW] *= 1 - JAW_RISES * share
     dynamics[:, _CLOSE] += share * (dynamics[:, _JAW] - dynamics[:, _CLOSE])
-    dynamics[:, _PRESSING] = np.maximum(dynamics[:, _PRESSING], FIRM_PRESS * share[:, None])
+    dynamics[:, _PRESSING] = np.maximum(dynamics[:, _PRESSING], PRESSED * share[:, None])
     lids = dynamics[:, _LIDS]
     dynamics[:, _LIDS] = np.maximum(lids, _rise(lids, *LOW_LIDS))
     return dynamics

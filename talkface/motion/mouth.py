@@ -22,6 +22,9 @@ WIDTH_PER_UNIT = {
 }
 """What one unit of an axis adds; a name without a side means both sides together."""
 
+PRESSED, JAW_RISES = 0.35, 0.6
+"""`mouthPress` of lips that are closed for p, b or m, and how far the jaw rises for them."""
+
 
 def measure(dynamics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lip opening and change of mouth width (T,) that dynamics (T, K) make."""

@@ -13,7 +13,6 @@ from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
 LEAD_MS = 20.0
 """How far the lips are ahead of the sound."""
 
-PAUSE_MS = 350.0
 RELAX_AFTER_MS = 3000.0
 
 CLOSING = frozenset({"B", "P", "M"})
@@ -64,18 +63,6 @@ def expectation(phones: np.ndarray, table: np.ndarray, block: int = 20_000) -> n
 def silence_of(features: SpeechFeatures) -> np.ndarray:
     """Posterior (T,) that nobody speaks."""
     return features.phones[:, features.phone_names.index("sil")].astype(np.float64)
-
-
-def pause_curve(silence: np.ndarray) -> np.ndarray:
-    """(T,) 0-1: 1 in pauses of at least `PAUSE_MS`, with soft edges inside the pause."""
-    quiet = smooth(silence, reaching_kernel(30, 30)) > 0.5
-    rest = np.zeros(len(quiet))
-    for start, stop in runs(quiet):
-        at_edge = start == 0 or stop == len(quiet)
-        if at_edge or (stop - start) * 1000 / FEATURE_RATE_HZ >= PAUSE_MS:
-            rest[start:stop] = 1
-    rest = np.minimum(rest, smooth(rest, np.ones(5) / 5))
-    return smooth(rest, reaching_kernel(40, 40))
 
 
 def speaking_curve(features: SpeechFeatures) -> np.ndarray:

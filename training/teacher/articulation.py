@@ -16,19 +16,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkface.motion.curves import reaching_kernel, smooth
-from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
+from talkface.motion.curves import reaching_kernel, runs, smooth
+from talkface.motion.mouth import JAW_RISES, OPENING_PER_UNIT, PRESSED, WIDTH_PER_UNIT
 from talkface.motion.voice import (
     CONTACTS,
     contact_curve,
     expectation,
-    pause_curve,
     sample,
     silence_of,
     speaking_curve,
 )
 from talkface.space import DYNAMICS_AXES
-from talkface.types import SpeechFeatures
+from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
 from training.teacher.visemes import CHANNELS, tables
 
 WIDE_OPENING = 0.59
@@ -36,8 +35,6 @@ WIDEST = 1.1
 WIDE_WIDTH = 0.4
 NARROWING_UNDONE = 0.5
 MOST_PUCKER = 0.95
-PRESSED = 0.35
-"""`mouthPress` of lips that are closed for p, b or m."""
 
 KERNEL_MS = {
     "opening": (50, 40),
@@ -46,6 +43,7 @@ KERNEL_MS = {
     "teeth": (60, 50),
 }
 SMOOTH_MS = 16.0
+PAUSE_MS = 350.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,18 @@ def mouth_channels(features: SpeechFeatures) -> dict[str, np.ndarray]:
     return {name: smooth(curve * awake, final) for name, curve in curves.items()}
 
 
+def pause_curve(silence: np.ndarray) -> np.ndarray:
+    """(T,) 0-1: 1 in pauses of at least `PAUSE_MS`, with soft edges inside the pause."""
+    quiet = smooth(silence, reaching_kernel(30, 30)) > 0.5
+    rest = np.zeros(len(quiet))
+    for start, stop in runs(quiet):
+        at_edge = start == 0 or stop == len(quiet)
+        if at_edge or (stop - start) * 1000 / FEATURE_RATE_HZ >= PAUSE_MS:
+            rest[start:stop] = 1
+    rest = np.minimum(rest, smooth(rest, np.ones(5) / 5))
+    return smooth(rest, reaching_kernel(40, 40))
+
+
 def loudness_gain(level_db: np.ndarray, silence: np.ndarray) -> np.ndarray:
     """Factor (T,) .55-1.25 on the opening from the loudness of the syllable."""
     voice_db = np.where(silence > 0.5, -40.0, np.clip(level_db, -40, 6)).astype(np.float64)
@@ -112,7 +122,7 @@ def axes_of(channels: dict[str, np.ndarray]) -> np.ndarray:
     }
     by_lips = sum(OPENING_PER_UNIT[name] * axes[name] for name in ("mouthFunnel", "mouthLowerDown", "mouthUpperUp"))
     by_jaw = np.clip(WIDE_OPENING * opening - by_lips * (1 - tuck), 0, None)
-    axes["jawOpen"] = np.clip(by_jaw / OPENING_PER_UNIT["jawOpen"], 0, 1) * (1 - 0.6 * np.maximum(close, tuck))
+    axes["jawOpen"] = np.clip(by_jaw / OPENING_PER_UNIT["jawOpen"], 0, 1) * (1 - JAW_RISES * np.maximum(close, tuck))
     axes["mouthClose"] = axes["jawOpen"] * close
     narrowing = sum(WIDTH_PER_UNIT[name] * axes[name] for name in ("jawOpen", "mouthFunnel"))
     axes |= width_axes(WIDE_WIDTH * channels["spread"] * (1 - 0.4 * close) - NARROWING_UNDONE * narrowing)

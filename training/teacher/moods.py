@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.motion.mouth import measure
+from talkface.motion.mouth import PRESSED, measure
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES
-from training.teacher.articulation import PRESSED
 from training.teacher.life import Style
 
 _STYLES: dict[str, Style] = {

@@ -7,7 +7,7 @@ Channels (0-1 unless said):
 - funnel: lips turned out, as in "sh";
 - teeth: lips drawn off the teeth, as in "ss".
 
-`CLOSING` phones press the lips together, `TUCKING` ones lay the lower lip under the upper teeth.
+Which phones press the lips together or lay the lower one under the upper teeth stands in `talkface.motion.voice`.
 
 The insistence (dominance, Cohen and Massaro 1993) of a phone decides who wins where neighbours disagree: "k" and "h"
 take the shape of the vowel beside them, "s" keeps the jaw up whatever follows.
