@@ -102,23 +102,39 @@ def test_a_fixed_head_replaces_the_made_one():
     assert not values[:, MotionSpace.columns("headX", "headY")].any()
 
 
-def test_pressed_lips_meet_and_low_lids_close():
-    dynamics = np.zeros((5, len(DYNAMICS_AXES)))
-    jaw, lid = DYNAMICS_AXES.index("jawOpen"), DYNAMICS_AXES.index("eyeBlinkLeft")
+def test_pressed_lips_meet_at_the_peak_of_the_press():
+    dynamics = np.zeros((7, len(DYNAMICS_AXES)))
+    jaw = DYNAMICS_AXES.index("jawOpen")
     dynamics[:, jaw] = 0.1
-    dynamics[4, jaw] = 0.8
-    dynamics[:, lid] = [0.0, 0.2, 0.5, 0.8, 1.0]
-    closed = conditions.touching(dynamics, np.array([0.0, 0.05, 0.14, 0.2, 0.35]))
+    before = measure(dynamics)[0]
+    closed = conditions.touching(dynamics, np.array([0.0, 0.02, 0.08, 0.2, 0.1, 0.05, 0.0]), 25.0)
     opening = measure(closed)[0]
-    assert opening[0] == measure(dynamics)[0][0]
     assert opening[3] == pytest.approx(0, abs=1e-9)
-    assert opening[4] > 0.25  # too wide to be shut
-    assert 0 < opening[2] < opening[1] < opening[0]  # going there begins a frame before
-    np.testing.assert_allclose(closed[:2, lid], [0.0, 0.2])
-    assert closed[2, lid] > 0.5
-    np.testing.assert_allclose(closed[3:, lid], 1.0)
-    np.testing.assert_array_equal(closed[:2, jaw] <= dynamics[:2, jaw], True)
     assert closed[3, jaw] == pytest.approx(0.4 * dynamics[3, jaw])
+    assert (np.diff(opening[1:4]) < 0).all() and (np.diff(opening[3:6]) > 0).all()  # towards it and back, no snap
+    np.testing.assert_array_equal(opening[[0, 1, 5, 6]], before[[0, 1, 5, 6]])  # however long the press lasts
+
+
+def test_a_long_press_stays_shut_and_a_weak_one_does_nothing():
+    dynamics = np.zeros((9, len(DYNAMICS_AXES)))
+    dynamics[:, DYNAMICS_AXES.index("jawOpen")] = 0.1
+    assert measure(conditions.touching(dynamics, np.full(9, 0.3), 25.0))[0] == pytest.approx(0, abs=1e-9)
+    np.testing.assert_array_equal(conditions.touching(dynamics, np.full(9, 0.05), 25.0), dynamics)
+
+
+def test_lips_wide_apart_are_not_shut():
+    dynamics = np.zeros((5, len(DYNAMICS_AXES)))
+    dynamics[:, DYNAMICS_AXES.index("jawOpen")] = 0.8
+    assert (measure(conditions.touching(dynamics, np.full(5, 0.35), 25.0))[0] > 0.25).all()
+
+
+def test_low_lids_close():
+    dynamics, lid = np.zeros((5, len(DYNAMICS_AXES))), DYNAMICS_AXES.index("eyeBlinkLeft")
+    dynamics[:, lid] = [0.0, 0.2, 0.5, 0.8, 1.0]
+    closed = conditions.touching(dynamics, np.zeros(5), 25.0)[:, lid]
+    np.testing.assert_allclose(closed[:2], [0.0, 0.2])
+    assert closed[2] > 0.5
+    np.testing.assert_allclose(closed[3:], 1.0)
 
 
 def test_mirroring_twice_changes_nothing_and_once_swaps_sides():

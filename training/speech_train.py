@@ -3,7 +3,8 @@
     python -m training.speech_train --corpus training/runs/speech/corpus --run training/runs/speech/run1 --minutes 50
 
 Soft targets: each 20 ms frame carries the share of every phone in it. The learning rate follows the clock, so a run
-ends well whatever the machine's load; it can be interrupted and resumed. `--store` writes the averaged weights.
+ends well whatever the machine's load; it can be interrupted and resumed. `--further` begins from the packaged weights instead
+of from scratch, at `FURTHER_FROM` of the run. `--store` writes the averaged weights.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 
 from talkface.speech import features
-from talkface.speech.encoder import WEIGHTS_NAME, PhoneNet, PhoneNetConfig, config_record
+from talkface.speech.encoder import WEIGHTS_NAME, PhoneNet, PhoneNetConfig, SpeechEncoder, config_record
 from training.speech_augment import Surroundings
 from training.speech_corpus import RATE_HZ, Utterance, read_corpus
 from training.speech_phones import INDEX, PHONES, UNKNOWN
@@ -32,6 +33,8 @@ OTHER_SHARE = 0.02
 HELD_OUT = ("librispeech/12", "speechocean762/000", "espeak/sv", "ljspeech/")
 PEAK_RATE = 2e-3
 AVERAGE_EVERY, AVERAGE_SPAN = 8, 300
+FURTHER_FROM = 0.4
+"""How much of a run counts as done when it goes on from the packaged weights."""
 
 
 def targets_of(segments: np.ndarray, start_s: float, speed: float) -> np.ndarray:
@@ -161,6 +164,13 @@ class Run:
             self.optimiser.load_state_dict(state["optimiser"])
             self.average, self.step, self.spent_s = state["average"], state["step"], state["spent_s"]
 
+    def begin_further(self, minutes: float) -> None:
+        """Begin from the packaged weights, late in a run of so many minutes; a run that has begun goes on."""
+        if self.step == 0:
+            self.net.load_state_dict(SpeechEncoder.load().net.state_dict())
+            self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
+            self.spent_s = FURTHER_FROM * minutes * 60
+
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         part = self.path.with_suffix(".part")
@@ -214,6 +224,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--further", action="store_true", help="begin from the packaged weights")
     parser.add_argument("--store", action="store_true", help="only write the averaged weights of the run")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -230,6 +241,8 @@ def main() -> None:
             licence="Apache-2.0; sources CC BY 4.0, CC0, MIT, Apache-2.0 and free for commercial use",
         )
         return
+    if args.further:
+        run.begin_further(args.minutes)
     train(run, Corpus(args.corpus, held_out=False), Corpus(args.corpus, held_out=True), args.minutes, args.batch)
 
 

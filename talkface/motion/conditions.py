@@ -8,6 +8,7 @@ gaze is taken off. `from_departure` puts all of it back exactly, so asked and ma
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from talkface.motion.curves import ease, soft_limit
 from talkface.motion.emotion import emotion_offset
@@ -45,6 +46,10 @@ GAZE_GAIN = np.array([1.6, 2.2])
 
 PRESSED_LIPS = (0.06, 0.16)
 """Of mouthPress, which is `PRESSED` when an m is certain."""
+
+PEAK_OF_PRESS, PEAK_REACH_S = (0.7, 0.95), 0.12
+"""Shares of the strongest press so near in time: a mean of many motions presses weakly and for long, people firmly and
+for a frame or two."""
 
 NEAR_LIPS = (0.1, 0.3)
 """Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
@@ -171,7 +176,8 @@ def from_departure(
     share[:, _MOUTH] = not silent
     added = share * (made[:, MotionSpace.dynamics] - emotion)
     dynamics = np.clip(emotion + added, 0.0, 1.0)
-    values[:, MotionSpace.dynamics] = touching(dynamics, np.maximum(added[:, _PRESS], PRESSED * closing))
+    pressed = np.maximum(added[:, _PRESS], PRESSED * closing)
+    values[:, MotionSpace.dynamics] = touching(dynamics, pressed, tracks.rate_hz)
     return values
 
 
@@ -181,16 +187,18 @@ def main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     return ease((times_s - begin_s) / (end_s - begin_s))[:, None] * GAZE_GAIN * gaze_deg
 
 
-def touching(dynamics: np.ndarray, pressed: np.ndarray) -> np.ndarray:
+def touching(dynamics: np.ndarray, pressed: np.ndarray, rate_hz: float) -> np.ndarray:
     """Let what is nearly shut shut (T, K): a mean of many motions closes lips and lids not quite.
 
-    Lips `pressed` (T,) by the voice as far as `PRESSED_LIPS` meet if they are as near as `NEAR_LIPS`, and begin to in
-    the frame before, so that they do not snap; lids as low as `LOW_LIDS` close.
+    Where lips are `pressed` (T,) by the voice as far as `PRESSED_LIPS`, they meet at the peak of the press if they are as
+    near as `NEAR_LIPS`, and begin to in the frame before, so that they do not snap; lids as low as `LOW_LIDS` close.
     """
     dynamics, opening = dynamics.copy(), measure(dynamics)[0]
     near, wide = NEAR_LIPS
-    share = _rise(pressed, *PRESSED_LIPS) * np.clip((wide - opening) / (wide - near), 0, 1)
-    share = np.maximum(share, np.convolve(np.pad(share, 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid"))
+    peak = maximum_filter1d(np.maximum(pressed, 1e-6), 2 * round(PEAK_REACH_S * rate_hz) + 1, mode="nearest")
+    firm = _rise(peak, *PRESSED_LIPS) * _rise(pressed / peak, *PEAK_OF_PRESS)
+    share = firm * np.clip((wide - opening) / (wide - near), 0, 1)
+    share = np.maximum(share, np.convolve(np.pad(share, 1, mode="edge"), (0.15, 0.7, 0.15), mode="valid"))
     dynamics[:, _PARTING] *= (1 - share)[:, None]
     dynamics[:, _JAW] *= 1 - JAW_RISES * share
     dynamics[:, _CLOSE] += share * (dynamics[:, _JAW] - dynamics[:, _CLOSE])
