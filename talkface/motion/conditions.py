@@ -46,7 +46,7 @@ GAZE_GAIN = np.array([1.6, 2.2])
 PRESSED_LIPS = (0.06, 0.16)
 """Of mouthPress, which is `PRESSED` when an m is certain."""
 
-NEAR_LIPS = (0.1, 0.3)
+NEAR_LIPS = (0.22, 0.42)
 """Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
 
 LOW_LIDS = (0.25, 0.7)

@@ -132,12 +132,13 @@ def _is_tooth(strip: np.ndarray, lip: np.ndarray, by_redness: bool) -> np.ndarra
     it must not be asked of the lower lip, whose highlights are as white as teeth.
     """
     (light, colour), (lip_light, lip_colour) = _light_and_colour(strip), map(np.median, _light_and_colour(lip))
-    is_brightest = light >= np.percentile(light[np.abs(COLUMNS - 0.5) < 0.3], 90)
-    tooth_light, tooth_colour = np.median(light[is_brightest]), np.median(colour[is_brightest])
-    red, lip_red = _redness(strip), np.median(_redness(lip))
-    tooth_red = np.median(red[is_brightest])
+    central = (np.abs(COLUMNS - 0.5) < 0.3)[:, None]
+    red, lip_red, is_lit = _redness(strip), np.median(_redness(lip)), light > UNLIT * lip_light
+    tooth_red = np.percentile(red[central & is_lit], 8) if (central & is_lit).any() else lip_red
     if by_redness and lip_red - tooth_red > RED_CONTRAST:
-        return (red < (lip_red + tooth_red) / 2) & (light > UNLIT * lip_light)
+        return (red < (lip_red + tooth_red) / 2) & is_lit
+    is_brightest = light >= np.percentile(light[central[:, 0]], 90)
+    tooth_light, tooth_colour = np.median(light[is_brightest]), np.median(colour[is_brightest])
     if tooth_light - lip_light < TOOTH_CONTRAST * 255:
         return np.zeros(light.shape, bool)
     tooth = light > (lip_light + tooth_light) / 2
