@@ -88,6 +88,17 @@ def test_lips_between_two_dark_lines_are_no_teeth():
     assert settle(lip_line(marks), marks, thin_smile(8, LIPS)).gap_px == 0
 
 
+def test_the_pale_inner_side_of_dark_lips_is_no_teeth():
+    marks = landmarks(8, 4)
+    for ring in (LIP_OUTER_UPPER, LIP_OUTER_LOWER):
+        marks[list(ring)] = landmarks(0, 0)[list(ring)]
+    picture = painted(0, DARK)
+    y, x = np.mgrid[:200, :220].astype(float)
+    below = (y - LINE_Y) / np.maximum(bow(x), 1e-6)
+    picture[(below > 1) & (below < 11)] = (185, 115, 118)
+    assert settle(lip_line(marks), marks, picture).gap_px == 0
+
+
 def test_a_wide_open_mouth_is_left_to_the_landmarks():
     line = lip_line(landmarks(30, 2))
     settled = settle(line, landmarks(30, 2), painted(30, DARK))

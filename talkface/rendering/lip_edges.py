@@ -18,7 +18,7 @@ COLUMNS = np.linspace(0.04, 0.96, 93)
 STEP_PX = 0.5
 REACH = 0.24  # of the mouth's width, up and down from the landmarks' lip line
 NEAR = 0.1  # within this the line of closed lips is looked for
-WIDE, WIDE_GREY = 0.11, 0.09  # of the mouth's width: landmarks this far apart are trusted; in pictures without colour
+WIDE, WIDE_GREY = 0.11, 0.09  # of the mouth's width: landmarks this far apart trusted; if grey
 PARTED = 0.045  # of the mouth's width: what is thinner is the line between closed lips
 FAINT = 0.93  # of the lips' brightness: a line that is hardly darker is left to the landmarks
 BEYOND_UPPER, BEYOND_LOWER = 0.13, 0.06  # of the mouth's width: how far teeth are looked for past the landmarks' edges
@@ -47,8 +47,10 @@ def _shows_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> boo
     def seen(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.ndarray:
         return _strip(line, start[:, None] + (end - start)[:, None] * shares, still)[central]
 
-    rings = ((upper, LIP_OUTER_UPPER), (lower, LIP_OUTER_LOWER))
-    lips = [seen(edge, _outer(line, landmarks[list(ring)]), np.linspace(0.25, 0.75, 7)) for edge, ring in rings]
+    top, bottom = (_outer(line, landmarks[list(ring)]) for ring in (LIP_OUTER_UPPER, LIP_OUTER_LOWER))
+    upper_lip, lower_lip = (seen(*edges, np.linspace(0.25, 0.75, 7)) for edges in ((upper, top), (lower, bottom)))
+    wet = seen(lower, bottom, np.linspace(0.08, 0.35, 5))  # on dark lips it is as pale as what may be teeth
+    lips = (upper_lip, lower_lip, wet)
     inside = seen(upper, lower, np.linspace(0.1, 0.9, 9))
     light = inside.mean(-1)
     bright = inside[light >= np.percentile(light, 55, axis=1, keepdims=True)]

@@ -44,9 +44,7 @@ def release_shares(own: np.ndarray, parted: float) -> np.ndarray:
     return np.array(released, np.float32)
 
 
-def with_own(
-    own: torch.Tensor, spoken: torch.Tensor, speaking: torch.Tensor, released: torch.Tensor
-) -> torch.Tensor:
+def with_own(own: torch.Tensor, spoken: torch.Tensor, speaking: torch.Tensor, released: torch.Tensor) -> torch.Tensor:
     """Absolute dynamics (B, K): what is `spoken` (B, K) on top of the portrait's `own` (K,).
 
     `speaking` (B, 1) takes the `released` (K,) shares of `own` back. A smile that is there already leaves less room for
