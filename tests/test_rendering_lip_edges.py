@@ -156,6 +156,15 @@ def test_the_colour_of_teeth_in_the_lips_shadow_is_not_taken_at_its_word():
     assert light[5].mean() > light[14].mean() + 30
 
 
+def test_of_two_rows_of_teeth_the_upper_ends_where_they_meet():
+    """Else its gums were painted where its teeth are."""
+    picture = painted(26, TEETH)
+    y, x = np.mgrid[:200, :220].astype(float)
+    picture[(np.abs(y - (LINE_Y - 13 * bow(x) + 13)) < 1) & (bow(x) > 0.6)] = (170, 160, 150)
+    own = own_teeth(picture, lip_line(landmarks(26, 0)))
+    assert own.edge_v == pytest.approx(-13 + 13, abs=1)
+
+
 def test_a_smile_is_all_teeth():
     line = lip_line(landmarks(14, 0))
     edge = teeth_edge(own_teeth(painted(14, TEETH), line), line)

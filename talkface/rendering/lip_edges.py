@@ -22,9 +22,10 @@ WIDE, WIDE_GREY = 0.11, 0.09  # of the mouth's width: landmarks this far apart t
 PARTED = 0.045  # of the mouth's width: what is thinner is the line between closed lips
 FAINT = 0.93  # of the lips' brightness: a line that is hardly darker is left to the landmarks
 BEYOND_UPPER, BEYOND_LOWER = 0.13, 0.06  # of the mouth's width: how far teeth are looked for past the landmarks' edges
+BEYOND_DIM = 0.07  # the same for teeth that are not brighter than lips
 TOOTH_CONTRAST, TOOTH_PALENESS = 0.12, 0.08  # by which teeth are brighter and less coloured than lips, at least
 LESS_RED = 0.016  # than both lips, of the sum of the colours: the bright part of what lies between them is teeth
-RED_CONTRAST, GREY = 0.03, 0.004  # by which lips are redder than teeth if that is to tell them apart; no colour at all
+RED_CONTRAST, GREY = 0.045, 0.004  # by which lips are redder than teeth if that is to tell them apart; no colour at all
 UNLIT = 0.6  # of a lip's brightness: the least that a tooth in its shadow has
 DARK, BRIGHT, PALE = 0.3, 1.2, 0.62  # inside against lips: share darker, times brighter, times less coloured
 
@@ -71,7 +72,7 @@ def _part(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
     within = (heights > (top + 0.2 * thickness)[:, None]) & (heights < (bottom - 0.2 * thickness)[:, None])
     light = strip.mean(-1)
     near = within & (np.abs(offsets) < NEAR * line.length)
-    valley = _darkest_path(np.where(near, light, light.max() + 50))
+    valley = darkest_path(np.where(near, light, light.max() + 50))
     score, pale = _inside_score(line, strip, heights, top, bottom)
     central = np.abs(COLUMNS - 0.5) < 0.22
     between = (heights > line.height(line.upper, COLUMNS)[:, None]) & (
@@ -116,7 +117,9 @@ def _teeth_beyond(
     strip = _strip(line, edge[:, None] + steps, still)
     lip = _strip(line, edge[:, None] + (outer - edge)[:, None] * np.linspace(0.6, 0.9, 7), still)
     light, lip_light = strip.mean(-1), np.median(lip.mean(-1))
-    tooth = _is_tooth(strip, lip, by_redness=steps[-1] < 0)
+    tooth = _is_bright_tooth(strip, lip)
+    if steps[-1] < 0:
+        tooth |= _is_dim_tooth(strip, lip) & (np.abs(steps) < BEYOND_DIM * line.length)
     inside = tooth | (light < (1 - DARK) * lip_light)
     inside &= np.abs(steps) < 0.75 * np.abs(outer - edge)[:, None]
     count = np.cumprod(inside, axis=1).sum(1)
@@ -127,27 +130,30 @@ def _teeth_beyond(
     return ndimage.median_filter(count, 7) * np.minimum(1, np.minimum(COLUMNS / ends[0], (1 - COLUMNS) / (1 - ends[1])))
 
 
-def _is_tooth(strip: np.ndarray, lip: np.ndarray, by_redness: bool) -> np.ndarray:
-    """Which places of a strip (columns, n, 3) over a lip's edge are teeth, given colours (..., 3) of the lip.
-
-    Teeth are brighter than lips, and less coloured. In dim light, or beside pale lips, redness alone tells them apart;
-    it must not be asked of the lower lip, whose highlights are as white as teeth.
-    """
+def _is_bright_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:
+    """Which places of a strip (columns, n, 3) over a lip's edge are brighter, less coloured than the lip (..., 3)."""
     (light, colour), (lip_light, lip_colour) = _light_and_colour(strip), map(np.median, _light_and_colour(lip))
-    central = (np.abs(COLUMNS - 0.5) < 0.3)[:, None]
-    red, lip_red, is_lit = _redness(strip), np.median(_redness(lip)), light > UNLIT * lip_light
-    tooth_red = np.percentile(red[central & is_lit], 8) if (central & is_lit).any() else lip_red
-    if by_redness and lip_red - tooth_red > RED_CONTRAST:
-        return (red < (lip_red + tooth_red) / 2) & is_lit
-    is_brightest = light >= np.percentile(light[central[:, 0]], 90)
+    is_brightest = light >= np.percentile(light[np.abs(COLUMNS - 0.5) < 0.3], 90)
     tooth_light, tooth_colour = np.median(light[is_brightest]), np.median(colour[is_brightest])
+    paler = lip_colour - tooth_colour
     if tooth_light - lip_light < TOOTH_CONTRAST * 255:
         return np.zeros(light.shape, bool)
     tooth = light > (lip_light + tooth_light) / 2
-    paler = lip_colour - tooth_colour
     if lip_colour > 2 * TOOTH_PALENESS:  # else the picture, or the mouth, is grey
         tooth &= (colour < lip_colour - paler / 2) & (paler > TOOTH_PALENESS)
     return tooth
+
+
+def _is_dim_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:
+    """Which places of a strip (columns, n, 3) over a lip's edge are less red than the lip (..., 3), but not dark.
+
+    Not to be asked of the lower lip, whose highlights are as white as teeth.
+    """
+    red, lip_red = _redness(strip), np.median(_redness(lip))
+    is_lit = strip.mean(-1) > UNLIT * np.median(lip.mean(-1))
+    central = is_lit & (np.abs(COLUMNS - 0.5) < 0.3)[:, None]
+    tooth_red = np.percentile(red[central], 8) if central.any() else lip_red
+    return is_lit & (red < (lip_red + tooth_red) / 2) & (lip_red - tooth_red > RED_CONTRAST)
 
 
 def _redness(strip: np.ndarray) -> np.ndarray:
@@ -211,7 +217,7 @@ def _best_run(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, last
 
 
-def _darkest_path(cost: np.ndarray) -> np.ndarray:
+def darkest_path(cost: np.ndarray) -> np.ndarray:
     """Index per row of the path through all rows that sums least, moving at most one index a row."""
     total = cost.copy()
     for k in range(1, len(cost)):

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.fields import blur, smoothstep
+from talkface.rendering.lip_edges import darkest_path
 from talkface.rendering.lips import TABLE, LipLine
 from talkface.rendering.raster import interpolate, rasterize, vertex_normals
 from talkface.types import FACE_PARTS, FaceFit, FaceMesh
@@ -29,6 +30,8 @@ FIRST_TEETH = 0.12  # of the mouth's width: teeth that show begin within this un
 GAP_BELOW = 0.03  # of the mouth's width: what is darker or redder for longer than this ends them
 WIDE_OPEN = 0.35  # of the mouth's width, between the lips
 LITTLE_BELOW = 0.16  # of the mouth's width: a strip below the upper teeth that is not worth a motion of its own
+TWO_ROWS = 0.16  # of the mouth's width: teeth that reach further are two rows, and meet at the darkest line from
+SEAM = 0.07  # on; no upper tooth is shorter
 TOOTH_SHARE, MORE_COLOUR = 0.65, 0.13  # of their brightness, and saturation over theirs: what counts as tooth
 SHADED, UNSHADED = 0.04, 0.12  # of the mouth's width: teeth seen so far below the lip lie in its shadow; out of it
 SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the search
@@ -134,10 +137,19 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
     ends = _first_run(np.where(is_tooth, 1.0, -1.0), GAP_BELOW * line.length / TOOTH_STEP_PX)
     reach = ndimage.median_filter(np.where(ends > 0, SHADOW_PX + ends * TOOTH_STEP_PX, 0.0), TABLE // 24)
     middle = np.abs(u - 0.5) < 0.12
+    if np.median(reach[middle]) > TWO_ROWS * line.length:
+        reach = np.minimum(reach, _upper_row(light, below, reach, line.length))
     seen = np.median(reach[middle]) > 2 * SHADOW_PX
     edge_v = float(np.median((line.upper + reach)[middle])) if seen else None
     shown = float(np.median(reach[middle])) / line.length if seen else UNSHADED  # not found is not hidden
     return OwnTeeth(colour, reach, edge_v, float(np.clip((shown - SHADED) / (UNSHADED - SHADED), 0, 1)))
+
+
+def _upper_row(light: np.ndarray, below: np.ndarray, reach: np.ndarray, length: float) -> np.ndarray:
+    """How far (TABLE,) the upper of two rows of teeth reaches that show `light` (TABLE, m) at `below` (m,) pixels."""
+    inside = (below > SEAM * length) & (below < np.maximum(reach, 1.5 * SEAM * length)[:, None])
+    seam = darkest_path(np.where(inside, light, light.max() + 1))
+    return ndimage.gaussian_filter1d(below[seam], TABLE / 48)
 
 
 def _read(still: np.ndarray, line: LipLine, u: np.ndarray, heights: np.ndarray) -> np.ndarray:
