@@ -136,6 +136,7 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
     is_tooth = between & (light > TOOTH_SHARE * colour.mean()) & (chroma < pale + MORE_COLOUR)
     ends = _first_run(np.where(is_tooth, 1.0, -1.0), GAP_BELOW * line.length / TOOTH_STEP_PX)
     reach = ndimage.median_filter(np.where(ends > 0, SHADOW_PX + ends * TOOTH_STEP_PX, 0.0), TABLE // 24)
+    reach = ndimage.grey_closing(reach, TABLE // 6)  # dark gaps between teeth do not end them
     middle = np.abs(u - 0.5) < 0.12
     if np.median(reach[middle]) > TWO_ROWS * line.length:
         reach = np.minimum(reach, _upper_row(light, below, reach, line.length))
