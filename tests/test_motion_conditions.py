@@ -137,6 +137,15 @@ def test_low_lids_close():
     np.testing.assert_allclose(closed[3:], 1.0)
 
 
+def test_a_smile_gives_way_where_lips_meet():
+    dynamics = np.zeros((5, len(DYNAMICS_AXES)))
+    smile = DYNAMICS_AXES.index("mouthSmileLeft")
+    dynamics[:, smile] = 0.8
+    smiling = conditions.touching(dynamics, np.array([0.0, 0.0, 0.35, 0.0, 0.0]), 25.0)[:, smile]
+    assert smiling[2] == pytest.approx(0.6)
+    assert smiling[2] < smiling[1] < smiling[0] == pytest.approx(0.8)
+
+
 def test_mirroring_twice_changes_nothing_and_once_swaps_sides():
     departure = small_departure()
     np.testing.assert_array_equal(mirrored(mirrored(departure)), departure)

@@ -8,7 +8,7 @@ import pytest
 from talkface.landmarks import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER, LIP_OUTER_UPPER
 from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line
-from talkface.rendering.teeth import own_teeth, shows_below, teeth_edge
+from talkface.rendering.teeth import IVORY, mouth_light, own_teeth, shows_below, teeth_edge
 
 SKIN, LIPS, DARK, TEETH = (200, 160, 140), (180, 90, 95), (60, 25, 25), (215, 210, 200)
 LEFT, RIGHT, LINE_Y = 60.0, 160.0, 100.0
@@ -67,27 +67,61 @@ def test_teeth_keep_the_landmarks_opening():
     assert settle(lip_line(marks), marks, painted(8, TEETH)).gap_px == pytest.approx(8, abs=0.5)
 
 
+def thin_smile(gap: float, inside: tuple[int, int, int]) -> np.ndarray:
+    """Hardly parted lips with a dark line along either edge of what is between them."""
+    picture = painted(gap, inside)
+    y, x = np.mgrid[:200, :220].astype(float)
+    rim = np.abs(np.abs(y - LINE_Y) - gap / 2 * bow(x)) < 1
+    picture[rim & (bow(x) > 0)] = DARK
+    return picture
+
+
+@pytest.mark.parametrize("colour", [(205, 185, 165), (130, 115, 105)])
+def test_the_few_teeth_of_a_thin_smile_keep_the_lips_parted(colour):
+    """Their dark edges look like the line between closed lips."""
+    marks = landmarks(8, 0)
+    assert settle(lip_line(marks), marks, thin_smile(8, colour)).gap_px == pytest.approx(8, abs=2)
+
+
+def test_lips_between_two_dark_lines_are_no_teeth():
+    marks = landmarks(8, 0)
+    assert settle(lip_line(marks), marks, thin_smile(8, LIPS)).gap_px == 0
+
+
+def test_the_pale_inner_side_of_dark_lips_is_no_teeth():
+    marks = landmarks(8, 4)
+    for ring in (LIP_OUTER_UPPER, LIP_OUTER_LOWER):
+        marks[list(ring)] = landmarks(0, 0)[list(ring)]
+    picture = painted(0, DARK)
+    y, x = np.mgrid[:200, :220].astype(float)
+    below = (y - LINE_Y) / np.maximum(bow(x), 1e-6)
+    picture[(below > 1) & (below < 11)] = (185, 115, 118)
+    assert settle(lip_line(marks), marks, picture).gap_px == 0
+
+
 def test_a_wide_open_mouth_is_left_to_the_landmarks():
     line = lip_line(landmarks(30, 2))
     settled = settle(line, landmarks(30, 2), painted(30, DARK))
     assert np.allclose(settled.upper, line.upper) and np.allclose(settled.lower, line.lower)
 
 
-def with_teeth(gap: float, teeth_px: float, lower_px: float = 0) -> np.ndarray:
+def with_teeth(gap: float, teeth_px: float, lower_px: float = 0, colour: tuple[int, int, int] = TEETH) -> np.ndarray:
     """A wide open mouth: upper teeth, darkness, and lower teeth in front of it."""
     picture = painted(gap, DARK)
     y, x = np.mgrid[:200, :220].astype(float)
     central = np.abs(x - (LEFT + RIGHT) / 2) < 30
     top, bottom = LINE_Y - gap / 2 * bow(x), LINE_Y + gap / 2 * bow(x)
-    picture[central & (y > top) & (y < top + teeth_px)] = TEETH
-    picture[central & (y < bottom) & (y > bottom - lower_px)] = TEETH
+    picture[central & (y > top) & (y < top + teeth_px)] = colour
+    picture[central & (y < bottom) & (y > bottom - lower_px)] = colour
     return picture
 
 
-def test_teeth_that_landmarks_take_for_lip_are_given_back():
+@pytest.mark.parametrize("colour", [TEETH, (120, 115, 95)])
+def test_teeth_that_landmarks_take_for_lip_are_given_back(colour):
+    """White ones, and such as are no brighter than the lips but less red."""
     claimed = landmarks(40, 0)
     claimed[list(LIP_INNER_UPPER), 1] += 6 * bow(claimed[list(LIP_INNER_UPPER), 0])
-    line = settle(lip_line(claimed), claimed, with_teeth(40, 10))
+    line = settle(lip_line(claimed), claimed, with_teeth(40, 10, colour=colour))
     upper, lower = middle_of(line)
     assert upper == pytest.approx(LINE_Y - 20, abs=1.5)
     assert lower == pytest.approx(LINE_Y + 20, abs=0.5)
@@ -108,6 +142,27 @@ def test_upper_teeth_end_where_it_gets_dark_and_lower_teeth_are_not_theirs():
     edge = teeth_edge(own, line)
     assert np.abs(edge[64:193] - line.upper[64:193] - 9).max() < 2.5
     assert shows_below(edge, line)
+
+
+def test_the_colour_of_teeth_in_the_lips_shadow_is_not_taken_at_its_word():
+    """Of a thin smile's brown tips no brown teeth are made."""
+    brown, white = (150, 130, 110), IVORY * 200 / 255
+    line = lip_line(landmarks(40, 0))
+    light = {
+        px: mouth_light(white / IVORY, white * 0.9, 0.8, own_teeth(with_teeth(40, px, colour=brown), line)).teeth
+        for px in (5, 14)
+    }
+    assert light[14] == pytest.approx(brown, abs=6)
+    assert light[5].mean() > light[14].mean() + 30
+
+
+def test_of_two_rows_of_teeth_the_upper_ends_where_they_meet():
+    """Else its gums were painted where its teeth are."""
+    picture = painted(26, TEETH)
+    y, x = np.mgrid[:200, :220].astype(float)
+    picture[(np.abs(y - (LINE_Y - 13 * bow(x) + 13)) < 1) & (bow(x) > 0.6)] = (170, 160, 150)
+    own = own_teeth(picture, lip_line(landmarks(26, 0)))
+    assert own.edge_v == pytest.approx(-13 + 13, abs=1)
 
 
 def test_a_smile_is_all_teeth():

@@ -6,9 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from talkface.rendering.canvas import make_canvas, still_frame
-from talkface.rendering.lips import lip_basis, lip_line
+from talkface.rendering.lips import (
+    KNOTS,
+    UPPER_LIP_SHARE,
+    LipGap,
+    LipMotion,
+    lip_basis,
+    lip_line,
+    release_shares,
+    with_own,
+)
 from talkface.rendering.sheet import cell_centres, make_fields
 from talkface.space import DYNAMICS_AXES
 
@@ -31,3 +41,62 @@ def test_one_lip_moves_as_one_wherever_the_cut_lies(analysis, raised_px):
     below = v - line.height(line.lower, u)
     lip = drop[(np.abs(u - 0.5) < 0.25) & (below > 0) & (below < 0.2 * line.length)]
     assert lip.min() > 0.75 * lip.max() > 0
+
+
+SMILE = DYNAMICS_AXES.index("mouthSmileLeft")
+
+
+def smiling(strength: float) -> np.ndarray:
+    """Dynamics (K,) of a portrait that smiles."""
+    own = np.zeros(len(DYNAMICS_AXES), np.float32)
+    own[[SMILE, DYNAMICS_AXES.index("mouthSmileRight")]] = strength
+    return own
+
+
+@pytest.mark.parametrize(("strength", "parted", "eased"), [(0.1, 0.0, 0.35), (0.8, 0.25, 0.52), (0.8, 0.0, 0.35)])
+def test_broad_open_smiles_are_eased_most(strength, parted, eased):
+    assert release_shares(smiling(strength), parted)[SMILE] == pytest.approx(eased)
+
+
+def kept_smile(own: float, spoken: float, speaking: float) -> float:
+    """The mouthSmile of a portrait with an open smile `own`, whose motion asks for `spoken`."""
+    start, asked = torch.from_numpy(smiling(own)), torch.from_numpy(smiling(spoken))[None]
+    released = torch.from_numpy(release_shares(start.numpy(), 0.25))
+    return float(with_own(start, asked, torch.tensor([[speaking]]), released)[0, SMILE])
+
+
+def test_a_resting_portrait_keeps_its_smile_and_a_speaking_one_half_of_it():
+    assert kept_smile(0.8, 0.0, speaking=0.0) == pytest.approx(0.8)
+    assert 0.35 < kept_smile(0.8, 0.0, speaking=1.0) < 0.5
+
+
+def test_a_smile_on_a_smile_is_no_grimace_and_a_neutral_face_smiles_as_asked():
+    assert kept_smile(0.8, 0.7, speaking=1.0) < 1.05
+    assert kept_smile(0.05, 0.7, speaking=1.0) == pytest.approx(0.7 + 0.05 * 0.65, abs=0.002)
+
+
+def lowered(rest_px: float, opened_px: float) -> tuple[float, float]:
+    """By how much both lips of a portrait parted by `rest_px` come down in speech that parts them by `opened_px`."""
+    basis = np.zeros((len(DYNAMICS_AXES), len(KNOTS)), np.float32)
+    basis[DYNAMICS_AXES.index("jawOpen")] = 50
+    gap = LipGap(LipMotion(np.full(len(KNOTS), rest_px, np.float32), basis))
+    asked = torch.zeros(1, len(DYNAMICS_AXES))
+    asked[0, DYNAMICS_AXES.index("jawOpen")] = opened_px / 50
+    upper, lower = gap.corrections(asked, asked, torch.ones(1, 1))
+    return float(upper[0, 4]), float(lower[0, 4])
+
+
+def test_lips_that_must_meet_share_the_way():
+    upper, lower = lowered(rest_px=10, opened_px=0)
+    assert upper - lower == pytest.approx(10)
+    assert upper == pytest.approx(10 * UPPER_LIP_SHARE)
+
+
+def test_an_upper_lip_stays_above_its_teeth_where_the_mouth_is_open():
+    upper, lower = lowered(rest_px=10, opened_px=12)
+    assert upper == pytest.approx(0, abs=1e-5)
+    assert lower == pytest.approx(-10)
+
+
+def test_lips_that_touch_in_the_portrait_are_left_alone():
+    assert lowered(rest_px=0, opened_px=12) == pytest.approx((0, 0), abs=1e-5)

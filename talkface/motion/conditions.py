@@ -31,6 +31,7 @@ _MOUTH = [DYNAMICS_AXES.index(name) for name in MOUTH_AXES]
 _EXPRESSION = [i for i in range(len(DYNAMICS_AXES)) if i not in (*_LIDS, *_MOUTH)]
 _PRESS = DYNAMICS_AXES.index("mouthPressRight")
 _PRESSING = [DYNAMICS_AXES.index(f"mouthPress{side}") for side in ("Left", "Right")]
+_SMILING = [DYNAMICS_AXES.index(f"mouthSmile{side}") for side in ("Left", "Right")]
 _JAW, _CLOSE = DYNAMICS_AXES.index("jawOpen"), DYNAMICS_AXES.index("mouthClose")
 _PARTING = [i for i, n in enumerate(DYNAMICS_AXES) if n.startswith(("mouthFunnel", "mouthLowerDown", "mouthUpperUp"))]
 LARGEST_AMPLITUDE = AMPLITUDE_RANGE[1]
@@ -51,8 +52,11 @@ PEAK_OF_PRESS, PEAK_REACH_S = (0.7, 0.95), 0.12
 """Shares of the strongest press so near in time: a mean of many motions presses weakly and for long, people firmly and
 for a frame or two."""
 
-NEAR_LIPS = (0.1, 0.3)
+NEAR_LIPS = (0.22, 0.42)
 """Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
+
+SMILE_YIELDS = 0.25
+"""How much of a smile gives way where lips meet: rounded muscles close them, and stretched thin they look parted."""
 
 LOW_LIDS = (0.25, 0.7)
 TIME_TO_BLINK = 40
@@ -200,6 +204,7 @@ def touching(dynamics: np.ndarray, pressed: np.ndarray, rate_hz: float) -> np.nd
     share = firm * np.clip((wide - opening) / (wide - near), 0, 1)
     share = np.maximum(share, np.convolve(np.pad(share, 1, mode="edge"), (0.15, 0.7, 0.15), mode="valid"))
     dynamics[:, _PARTING] *= (1 - share)[:, None]
+    dynamics[:, _SMILING] *= 1 - SMILE_YIELDS * share[:, None]
     dynamics[:, _JAW] *= 1 - JAW_RISES * share
     dynamics[:, _CLOSE] += share * (dynamics[:, _JAW] - dynamics[:, _CLOSE])
     dynamics[:, _PRESSING] = np.maximum(dynamics[:, _PRESSING], PRESSED * share[:, None])

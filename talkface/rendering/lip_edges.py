@@ -18,18 +18,47 @@ COLUMNS = np.linspace(0.04, 0.96, 93)
 STEP_PX = 0.5
 REACH = 0.24  # of the mouth's width, up and down from the landmarks' lip line
 NEAR = 0.1  # within this the line of closed lips is looked for
-WIDE = 0.11  # of the mouth's width: landmarks that are this far apart are trusted as they are
+WIDE, WIDE_GREY = 0.11, 0.09  # of the mouth's width: landmarks this far apart trusted; if grey
 PARTED = 0.045  # of the mouth's width: what is thinner is the line between closed lips
 FAINT = 0.93  # of the lips' brightness: a line that is hardly darker is left to the landmarks
 BEYOND_UPPER, BEYOND_LOWER = 0.13, 0.06  # of the mouth's width: how far teeth are looked for past the landmarks' edges
+BEYOND_DIM = 0.07  # the same for teeth that are not brighter than lips
 TOOTH_CONTRAST, TOOTH_PALENESS = 0.12, 0.08  # by which teeth are brighter and less coloured than lips, at least
+LESS_RED = 0.016  # than both lips, of the sum of the colours: the bright part of what lies between them is teeth
+RED_CONTRAST, GREY = 0.045, 0.004  # by which lips are redder than teeth if that is to tell them apart; no colour at all
+UNLIT = 0.6  # of a lip's brightness: the least that a tooth in its shadow has
 DARK, BRIGHT, PALE = 0.3, 1.2, 0.62  # inside against lips: share darker, times brighter, times less coloured
 
 
 def settle(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
     """The lip line moved to what the still frame (S, S, 3) shows; landmarks (478, 2) give the outer lips."""
-    found = line if line.gap_px > WIDE * line.length else _part(line, landmarks, still)
+    trusted = line.gap_px > WIDE * line.length or _shows_teeth(line, landmarks, still)
+    found = line if trusted else _part(line, landmarks, still)
     return _uncover_teeth(found, landmarks, still) if found.gap_px > 0 else found
+
+
+def _shows_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> bool:
+    """Whether what is bright between the landmarks' edges is less red than both lips: a smile that shows few teeth,
+    whose dark edges `_part` would take for the line between closed lips."""
+    if line.gap_px == 0:
+        return False
+    central = np.abs(COLUMNS - 0.5) < 0.3
+    upper, lower = line.height(line.upper, COLUMNS), line.height(line.lower, COLUMNS)
+
+    def seen(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        return _strip(line, start[:, None] + (end - start)[:, None] * shares, still)[central]
+
+    top, bottom = (_outer(line, landmarks[list(ring)]) for ring in (LIP_OUTER_UPPER, LIP_OUTER_LOWER))
+    upper_lip, lower_lip = (seen(*edges, np.linspace(0.25, 0.75, 7)) for edges in ((upper, top), (lower, bottom)))
+    wet = seen(lower, bottom, np.linspace(0.08, 0.35, 5))  # on dark lips it is as pale as what may be teeth
+    lips = (upper_lip, lower_lip, wet)
+    inside = seen(upper, lower, np.linspace(0.1, 0.9, 9))
+    light = inside.mean(-1)
+    bright = inside[light >= np.percentile(light, 55, axis=1, keepdims=True)]
+    reds = [float(np.median(_redness(lip))) for lip in lips]
+    if max(np.abs(_redness(lip)).max() for lip in lips) < GREY:
+        return line.gap_px > WIDE_GREY * line.length
+    return bool(np.median(_redness(bright)) < min(reds) - LESS_RED)
 
 
 def _part(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
@@ -43,7 +72,7 @@ def _part(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
     within = (heights > (top + 0.2 * thickness)[:, None]) & (heights < (bottom - 0.2 * thickness)[:, None])
     light = strip.mean(-1)
     near = within & (np.abs(offsets) < NEAR * line.length)
-    valley = _darkest_path(np.where(near, light, light.max() + 50))
+    valley = darkest_path(np.where(near, light, light.max() + 50))
     score, pale = _inside_score(line, strip, heights, top, bottom)
     central = np.abs(COLUMNS - 0.5) < 0.22
     between = (heights > line.height(line.upper, COLUMNS)[:, None]) & (
@@ -85,17 +114,12 @@ def _teeth_beyond(
     line: LipLine, edge: np.ndarray, outer: np.ndarray, steps: np.ndarray, still: np.ndarray
 ) -> np.ndarray:
     """How many of the steps (n,) from the landmarks' edge towards the outer edge of the lip still show no lip."""
-    light, colour = _light_and_colour(_strip(line, edge[:, None] + steps, still))
-    lip = _light_and_colour(_strip(line, edge[:, None] + (outer - edge)[:, None] * np.linspace(0.6, 0.9, 7), still))
-    lip_light, lip_colour = (np.median(values) for values in lip)
-    is_brightest = light >= np.percentile(light[np.abs(COLUMNS - 0.5) < 0.3], 90)
-    tooth_light, tooth_colour = np.median(light[is_brightest]), np.median(colour[is_brightest])
-    paler = lip_colour - tooth_colour
-    if tooth_light - lip_light < TOOTH_CONTRAST * 255:
-        return np.zeros(len(edge))
-    tooth = light > (lip_light + tooth_light) / 2
-    if lip_colour > 2 * TOOTH_PALENESS:  # else the picture, or the mouth, is grey
-        tooth &= (colour < lip_colour - paler / 2) & (paler > TOOTH_PALENESS)
+    strip = _strip(line, edge[:, None] + steps, still)
+    lip = _strip(line, edge[:, None] + (outer - edge)[:, None] * np.linspace(0.6, 0.9, 7), still)
+    light, lip_light = strip.mean(-1), np.median(lip.mean(-1))
+    tooth = _is_bright_tooth(strip, lip)
+    if steps[-1] < 0:
+        tooth |= _is_dim_tooth(strip, lip) & (np.abs(steps) < BEYOND_DIM * line.length)
     inside = tooth | (light < (1 - DARK) * lip_light)
     inside &= np.abs(steps) < 0.75 * np.abs(outer - edge)[:, None]
     count = np.cumprod(inside, axis=1).sum(1)
@@ -104,6 +128,37 @@ def _teeth_beyond(
         return np.zeros(len(edge))
     ends = COLUMNS[shows[[0, -1]]]
     return ndimage.median_filter(count, 7) * np.minimum(1, np.minimum(COLUMNS / ends[0], (1 - COLUMNS) / (1 - ends[1])))
+
+
+def _is_bright_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:
+    """Which places of a strip (columns, n, 3) over a lip's edge are brighter, less coloured than the lip (..., 3)."""
+    (light, colour), (lip_light, lip_colour) = _light_and_colour(strip), map(np.median, _light_and_colour(lip))
+    is_brightest = light >= np.percentile(light[np.abs(COLUMNS - 0.5) < 0.3], 90)
+    tooth_light, tooth_colour = np.median(light[is_brightest]), np.median(colour[is_brightest])
+    paler = lip_colour - tooth_colour
+    if tooth_light - lip_light < TOOTH_CONTRAST * 255:
+        return np.zeros(light.shape, bool)
+    tooth = light > (lip_light + tooth_light) / 2
+    if lip_colour > 2 * TOOTH_PALENESS:  # else the picture, or the mouth, is grey
+        tooth &= (colour < lip_colour - paler / 2) & (paler > TOOTH_PALENESS)
+    return tooth
+
+
+def _is_dim_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:
+    """Which places of a strip (columns, n, 3) over a lip's edge are less red than the lip (..., 3), but not dark.
+
+    Not to be asked of the lower lip, whose highlights are as white as teeth.
+    """
+    red, lip_red = _redness(strip), np.median(_redness(lip))
+    is_lit = strip.mean(-1) > UNLIT * np.median(lip.mean(-1))
+    central = is_lit & (np.abs(COLUMNS - 0.5) < 0.3)[:, None]
+    tooth_red = np.percentile(red[central], 8) if central.any() else lip_red
+    return is_lit & (red < (lip_red + tooth_red) / 2) & (lip_red - tooth_red > RED_CONTRAST)
+
+
+def _redness(strip: np.ndarray) -> np.ndarray:
+    """How much more red than green there is in colours (..., 3), of all their light."""
+    return (strip[..., 0] - strip[..., 1]) / (strip.sum(-1) + 1)
 
 
 def _light_and_colour(strip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,7 +217,7 @@ def _best_run(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, last
 
 
-def _darkest_path(cost: np.ndarray) -> np.ndarray:
+def darkest_path(cost: np.ndarray) -> np.ndarray:
     """Index per row of the path through all rows that sums least, moving at most one index a row."""
     total = cost.copy()
     for k in range(1, len(cost)):

@@ -18,20 +18,41 @@ from talkface.types import FaceMesh
 TABLE = 257
 CLOSED_SHARE = 0.018
 KNOTS = np.linspace(0.06, 0.94, 9)
+UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 # How far each axis of the portrait's own mouth gives way to speech (1 = fully): what parts or shapes the lips goes,
 # most of a smile or a frown stays.
+SMILE_EASED = (0.35, 0.52)  # of a faint and of a broad smile
+BROAD = (0.3, 0.7)  # mouthSmile: from where on, and from where on fully, a smile is broad
+ALL_TEETH = 0.2  # of the mouth's width, between the lips: thinner smiles are eased less, or their few teeth were gone
 _KEPT = {
-    "mouthSmileLeft": 0.35, "mouthSmileRight": 0.35, "mouthFrownLeft": 0.3, "mouthFrownRight": 0.3,
+    "mouthFrownLeft": 0.3, "mouthFrownRight": 0.3,
     "mouthDimpleLeft": 0.4, "mouthDimpleRight": 0.4, "mouthStretchLeft": 0.5, "mouthStretchRight": 0.5,
     "mouthLeft": 0.5, "mouthRight": 0.5, "jawLeft": 0.5, "jawRight": 0.5,
 }  # fmt: skip
 
 
-def release_shares() -> np.ndarray:
-    """(K,) share of the portrait's own activation of each axis that speech takes back."""
-    released = [_KEPT.get(name, 1.0) if name.startswith(("mouth", "jaw", "tongue")) else 0.0 for name in DYNAMICS_AXES]
+def release_shares(own: np.ndarray, parted: float) -> np.ndarray:
+    """(K,) share of the portrait's own dynamics (K,) that speech takes back: people who speak ease a broad smile, the
+    more the further their lips are `parted`, in widths of the mouth."""
+    smile = float(np.mean([own[DYNAMICS_AXES.index(f"mouthSmile{side}")] for side in ("Left", "Right")]))
+    low, high = BROAD
+    broad = smoothstep((smile - low) / (high - low)) * min(1.0, parted / ALL_TEETH)
+    eased = np.interp(broad, (0, 1), SMILE_EASED)
+    shares = _KEPT | {"mouthSmileLeft": eased, "mouthSmileRight": eased}
+    released = [shares.get(name, 1.0) if name.startswith(("mouth", "jaw", "tongue")) else 0.0 for name in DYNAMICS_AXES]
     return np.array(released, np.float32)
+
+
+def with_own(own: torch.Tensor, spoken: torch.Tensor, speaking: torch.Tensor, released: torch.Tensor) -> torch.Tensor:
+    """Absolute dynamics (B, K): what is `spoken` (B, K) on top of the portrait's `own` (K,).
+
+    `speaking` (B, 1) takes the `released` (K,) shares of `own` back. A smile that is there already leaves less room for
+    another one.
+    """
+    kept = own * (1 - speaking * released)
+    lasts = (released > 0) & (released < 1)
+    return kept + spoken * (1 - lasts * kept * kept)
 
 
 @dataclass(frozen=True)
@@ -201,9 +222,15 @@ class LipGap(torch.nn.Module):
         super().__init__()
         self.register_buffer("rest_gap", torch.from_numpy(motion.rest_gap))
         self.register_buffer("gap_basis", torch.from_numpy(motion.gap_basis))
+        self.widest = float(motion.rest_gap.max()) or np.inf  # of lips that touch in the portrait, none is held up
 
-    def corrections(self, change: torch.Tensor, asked: torch.Tensor, speaking: torch.Tensor) -> torch.Tensor:
-        """Pixels by which to close (positive) or open the lips at the KNOTS.
+    def corrections(
+        self, change: torch.Tensor, asked: torch.Tensor, speaking: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels by which to lower the upper and the lower lip at the KNOTS, so that they part as asked.
+
+        Lips that meet do so part of the way each. An upper lip that the portrait holds up over its teeth comes down
+        only for that: where the mouth is as open as in the portrait, it stays.
 
         Args:
             change: (B, K) dynamics relative to the portrait's.
@@ -211,9 +238,11 @@ class LipGap(torch.nn.Module):
             speaking: (B, 1) 0-1, how far the mouth is absolute.
 
         Returns:
-            (B, J) pixels.
+            Two times (B, J) pixels; their difference is what the lips are closed by.
         """
         actual = self.rest_gap + change @ self.gap_basis
         absolute = (asked @ self.gap_basis).clamp_min(0)
         wanted = torch.lerp(actual.clamp_min(0), absolute, speaking)
-        return actual - wanted
+        meeting = (1 - wanted / self.widest).clamp(0, 1)
+        lowered = (actual - wanted) * UPPER_LIP_SHARE * meeting
+        return lowered, lowered - (actual - wanted)

@@ -27,7 +27,6 @@ HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's o
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
 SLIT, IN_SLIT = 0.09, 0.36  # of the mouth's width: openings below this are slits; the light within them
 MOST_ROUND, CORNER = 0.3, 0.15  # of the mouth's width: radius of corners that do not meet; where both lips are one
-UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 
 class Mouth(torch.nn.Module):
@@ -86,9 +85,9 @@ class Mouth(torch.nn.Module):
             speaking: (B, 1) how far the motion alone decides the opening of the lips.
             rotation, shift: (B, 3, 3), (B, 3) head motion.
         """
-        close = self.gap.corrections(change, spoken, speaking)
-        flow_upper = self.upper.flow(torch.cat([change, close * UPPER_LIP_SHARE], 1), rotation, shift)
-        flow_lower = self.lower.flow(torch.cat([change, close * (UPPER_LIP_SHARE - 1)], 1), rotation, shift)
+        lowered_upper, lowered_lower = self.gap.corrections(change, spoken, speaking)
+        flow_upper = self.upper.flow(torch.cat([change, lowered_upper], 1), rotation, shift)
+        flow_lower = self.lower.flow(torch.cat([change, lowered_lower], 1), rotation, shift)
         edges = MovedEdges(self._move_edge(self.upper, flow_upper, 0), self._move_edge(self.lower, flow_lower, 1))
         top_middle = scene.in_frame(edges.top_middle)
         half_width, rise, drop = (

@@ -15,7 +15,7 @@ from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
 from talkface.rendering.eye_shapes import EYES, EyeShape, eye_shapes, sclera_colour
 from talkface.rendering.eyes import Eye
 from talkface.rendering.lip_edges import settle
-from talkface.rendering.lips import lip_line, release_shares
+from talkface.rendering.lips import lip_line, release_shares, with_own
 from talkface.rendering.mouth import Mouth
 from talkface.rendering.refiner import Refiner
 from talkface.rendering.sampling import sample_texture
@@ -169,7 +169,7 @@ class Renderer:
         self.mouth = Mouth(fit, canvas, fields, line, plates, edge, light.throat, pivot, Refiner.load()).to(self.device)
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
-        self.released = torch.from_numpy(release_shares()).to(self.device)
+        self.released = torch.from_numpy(release_shares(fit.dynamics, line.gap_px / line.length)).to(self.device)
         self.cm_per_interocular = canvas.interocular_px * -fit.translation[2] / canvas.camera.focal_px
         self.grid = self.head.grid.T.reshape(1, 2, *self.head.shape)
         self.window = _moving_window(whole, canvas_px)
@@ -191,15 +191,14 @@ class Renderer:
         motion = torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
         turn, shift = self._head_motion(values)
         speaking = motion[:, MotionSpace.speaking].view(-1, 1)
-        kept = self.own * (1 - speaking * self.released)
-        asked = motion[:, MotionSpace.dynamics] + kept
+        spoken = motion[:, MotionSpace.dynamics]
+        asked = with_own(self.own, spoken, speaking, self.released)
         change = asked - self.own
         scene = Scene(self, values, self.head.flow(change, turn, shift))
         frame = sample_texture(self.texture, scene.places)
         for eye, marks in zip(self.eyes, EYES, strict=True):
             columns = MotionSpace.columns(*(f"eye{kind}{marks.name}" for kind in ("Blink", "Squint", "Wide")))
             eye.draw(frame, scene, self.texture, motion[:, columns].clamp(0, 1), motion[:, MotionSpace.gaze])
-        spoken = motion[:, MotionSpace.dynamics]
         self.mouth.draw(frame, scene, self.texture, change, asked, spoken, speaking, turn, shift)
         return self._finish(frame, scene)
 

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.fields import blur, smoothstep
+from talkface.rendering.lip_edges import darkest_path
 from talkface.rendering.lips import TABLE, LipLine
 from talkface.rendering.raster import interpolate, rasterize, vertex_normals
 from talkface.types import FACE_PARTS, FaceFit, FaceMesh
@@ -16,6 +17,7 @@ from talkface.types import FACE_PARTS, FaceFit, FaceMesh
 OVERSAMPLE = 2
 SOFTNESS = 0.7  # pixels; the plates are as soft as an enlarged portrait
 TEETH_SHOW = 0.105  # of the mouth's width: how far the upper incisors reach below the upper lip of a mouth at rest
+LEAST_SHOW = 0.08  # the same where a smile shows their tips alone: a lip that comes down in speech would hide all
 MOST_SHIFT = 0.2  # of the mouth's width, by which the model's teeth are moved at most
 IVORY = np.array([1.08, 1.03, 0.95])
 GUM = np.array([0.78, 0.47, 0.45])
@@ -28,7 +30,10 @@ FIRST_TEETH = 0.12  # of the mouth's width: teeth that show begin within this un
 GAP_BELOW = 0.03  # of the mouth's width: what is darker or redder for longer than this ends them
 WIDE_OPEN = 0.35  # of the mouth's width, between the lips
 LITTLE_BELOW = 0.16  # of the mouth's width: a strip below the upper teeth that is not worth a motion of its own
+TWO_ROWS = 0.16  # of the mouth's width: teeth that reach further are two rows, and meet at the darkest line from
+SEAM = 0.07  # on; no upper tooth is shorter
 TOOTH_SHARE, MORE_COLOUR = 0.65, 0.13  # of their brightness, and saturation over theirs: what counts as tooth
+SHADED, UNSHADED = 0.04, 0.12  # of the mouth's width: teeth seen so far below the lip lie in its shadow; out of it
 SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the search
 TOOTH_GAP = 0.015  # of the mouth's width: the model's teeth stand this far apart at most
 INCISORS_CM = 0.8  # to either side of the middle
@@ -55,11 +60,13 @@ class OwnTeeth:
         colour: (3,) 0-1.
         reach: (TABLE,) pixels by which they are seen below the upper lip, 0 where they are not.
         edge_v: v of the lip line down to which they reach in the middle of the mouth, None if that is not seen.
+        lit: 0-1, how much of them the lip's shadow leaves free, so that their colour can be told.
     """
 
     colour: np.ndarray
     reach: np.ndarray
     edge_v: float | None
+    lit: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,9 @@ def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float, o
         seen = (grey + (colour - colour.mean()) * saturation) * (1 + (lamp - 1) * saturation)
         return np.clip(seen * level * 255, 0, 255).astype(np.float32)
 
-    teeth = lit(IVORY) if own is None else (own.colour * 255).astype(np.float32)
+    teeth = lit(IVORY)
+    if own is not None:
+        teeth += own.lit * (own.colour * 255 - teeth).astype(np.float32)
     return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT))
 
 
@@ -127,10 +136,21 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
     is_tooth = between & (light > TOOTH_SHARE * colour.mean()) & (chroma < pale + MORE_COLOUR)
     ends = _first_run(np.where(is_tooth, 1.0, -1.0), GAP_BELOW * line.length / TOOTH_STEP_PX)
     reach = ndimage.median_filter(np.where(ends > 0, SHADOW_PX + ends * TOOTH_STEP_PX, 0.0), TABLE // 24)
+    reach = ndimage.grey_closing(reach, TABLE // 6)  # dark gaps between teeth do not end them
     middle = np.abs(u - 0.5) < 0.12
+    if np.median(reach[middle]) > TWO_ROWS * line.length:
+        reach = np.minimum(reach, _upper_row(light, below, reach, line.length))
     seen = np.median(reach[middle]) > 2 * SHADOW_PX
     edge_v = float(np.median((line.upper + reach)[middle])) if seen else None
-    return OwnTeeth(colour, reach, edge_v)
+    shown = float(np.median(reach[middle])) / line.length if seen else UNSHADED  # not found is not hidden
+    return OwnTeeth(colour, reach, edge_v, float(np.clip((shown - SHADED) / (UNSHADED - SHADED), 0, 1)))
+
+
+def _upper_row(light: np.ndarray, below: np.ndarray, reach: np.ndarray, length: float) -> np.ndarray:
+    """How far (TABLE,) the upper of two rows of teeth reaches that show `light` (TABLE, m) at `below` (m,) pixels."""
+    inside = (below > SEAM * length) & (below < np.maximum(reach, 1.5 * SEAM * length)[:, None])
+    seam = darkest_path(np.where(inside, light, light.max() + 1))
+    return ndimage.gaussian_filter1d(below[seam], TABLE / 48)
 
 
 def _read(still: np.ndarray, line: LipLine, u: np.ndarray, heights: np.ndarray) -> np.ndarray:
@@ -182,8 +202,9 @@ def make_plates(
     lips = np.concatenate([fit.mesh.upper_lip, fit.mesh.lower_lip])
     offset = canvas.points[lips, :2].mean(0) - _project(canvas.camera_vertices[lips], canvas).mean(0)
     upper_teeth = vertices[fit.mesh.parts == FACE_PARTS.index("teeth_upper")]
-    usual = line.height(line.upper, 0.5) + TEETH_SHOW * line.length
-    edge_v = usual if own is None or own.edge_v is None else own.edge_v
+    lip_v = line.height(line.upper, 0.5)
+    is_seen = own is not None and own.edge_v is not None
+    edge_v = max(own.edge_v, lip_v + LEAST_SHOW * line.length) if is_seen else lip_v + TEETH_SHOW * line.length
     offset = offset + line.down * _lowering(_project(upper_teeth, canvas) + offset, line, edge_v)
     lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"), vertices, offset)
     upper = _plate(fit, canvas, line, light, ("teeth_upper", "gums_upper"), vertices, offset)
