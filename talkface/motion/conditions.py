@@ -48,7 +48,7 @@ GAZE_GAIN = np.array([1.6, 2.2])
 PRESSED_LIPS = (0.06, 0.16)
 """Of mouthPress, which is `PRESSED` when an m is certain."""
 
-PEAK_OF_PRESS, PEAK_REACH_S = (0.7, 0.95), 0.12
+PEAK_OF_PRESS, PEAK_REACH_S = (0.7, 0.95), 0.08
 """Shares of the strongest press so near in time: a mean of many motions presses weakly and for long, people firmly and
 for a frame or two."""
 
