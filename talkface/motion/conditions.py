@@ -48,14 +48,14 @@ GAZE_GAIN = np.array([1.6, 2.2])
 PRESSED_LIPS = (0.06, 0.16)
 """Of mouthPress, which is `PRESSED` when an m is certain."""
 
-PEAK_OF_PRESS, PEAK_REACH_S = (0.7, 0.95), 0.08
+PEAK_OF_PRESS, PEAK_REACH_S = (0.6, 0.9), 0.08
 """Shares of the strongest press so near in time: a mean of many motions presses weakly and for long, people firmly and
 for a frame or two."""
 
 NEAR_LIPS = (0.22, 0.42)
 """Openings in inter-ocular distances: those wider are not closed, for it would be seen as a jump."""
 
-SMILE_YIELDS = 0.25
+SMILE_YIELDS = 0.45
 """How much of a smile gives way where lips meet: rounded muscles close them, and stretched thin they look parted."""
 
 LOW_LIDS = (0.25, 0.7)
