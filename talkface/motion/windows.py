@@ -13,7 +13,7 @@ import numpy as np
 Sample = Callable[[int, np.ndarray], np.ndarray]
 """(first frame of the window, the K frames before it (K, M)) -> the window (W, M)."""
 
-DISAGREEMENT = 0.3
+DISAGREEMENT = 0.1
 """How much a difference between two windows weighs against movement where one could take over from the other."""
 
 RETURN_FRAMES = 20
