@@ -11,6 +11,8 @@ from benchmarks.expressions import settings, sheet
 from benchmarks.performances import FIGURES, figures, likeness
 from benchmarks.performers import NAMES, performers
 from benchmarks.quality import columns_of, medians, publish, summary_table
+from benchmarks.seams import LIDS, Performance, above, changes
+from benchmarks.seams import report as seams_report
 from benchmarks.transfer import Curves, report
 from talkface.face.model import FaceModel
 from talkface.pose import rotation
@@ -181,3 +183,16 @@ def test_every_emotion_and_gaze_direction_has_its_sheet():
     picture = sheet("emotion: happy", tiles, 32)
     assert picture.size == (96, 82)
     assert picture.getpixel((80, 70)) == (0, 0, 255)
+
+
+def test_a_jump_at_a_border_is_found_and_blinks_are_no_jumps():
+    values = np.cumsum(np.random.default_rng(0).normal(size=(400, MotionSpace.size)), axis=0) / 30
+    values[:, LIDS] = 0
+    values[100:105, LIDS] = 1
+    joins = [66, 100, 132]
+    assert np.isnan(changes(values, "eyes")[[0, 99, 100, 104]]).all()
+    assert above(changes(values, "head"), joins) == (0, 3)
+    values[132:, MotionSpace.columns("headYaw", "headPitch", "headRoll")] += 3
+    assert above(changes(values, "head"), joins) == (1, 3)
+    row = next(r for r in seams_report([Performance(values, joins, [40])], 80).splitlines() if r.startswith("| head"))
+    assert row.startswith("| head | 3 | 1 |")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from talkface.motion.sampler import ddim, guided
+from talkface.motion.sampler import ddim, guided, in_turn
 from talkface.motion.schedule import alphas_cumprod
 
 KEPT = alphas_cumprod()
@@ -79,3 +79,9 @@ def test_several_sequences_are_guided_side_by_side():
     conditions = torch.tensor([10.0, 10.0, 1.0, 1.0]).view(4, 1, 1)
     blended = guided(lambda batch, step: batch * conditions, weights)(x, 0)
     torch.testing.assert_close(blended, x * (2 * 10 - 1))
+
+
+def test_one_guess_after_another():
+    both = in_turn(lambda x, step: x + 1, lambda x, step: x + 2, 500)
+    x = torch.zeros(1, 4, 2)
+    assert [float(both(x, step).mean()) for step in (999, 500, 499, 0)] == [1, 1, 2, 2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from talkface.motion.windows import average, roll_out, starts
+from talkface.motion.windows import RETURN_FRAMES, average, calmest, roll_out, starts, taken_over
 
 REST = np.zeros(2, np.float32)
 
@@ -25,24 +25,50 @@ def test_a_window_hears_of_the_frames_before_it():
         told.append((start, previous.copy()))
         return np.arange(start, start + 20, dtype=np.float32)[:, None] + np.zeros(2, np.float32)
 
-    motion = roll_out(50, REST - 1, 4, 20, 6, sample)
+    motion, joins = roll_out(50, REST - 1, 4, 20, 6, sample)
     np.testing.assert_allclose(motion[:, 0], np.arange(50), rtol=1e-6)
+    assert len(joins) == len(told) - 1
     assert (told[0][1] == -1).all()
     for start, previous in told[1:]:
         np.testing.assert_allclose(previous[:, 0], np.arange(start - 4, start), rtol=1e-6)
 
 
-def test_windows_melt_together():
+def test_a_window_takes_over_where_every_part_is_calm_in_both():
+    made = np.zeros((14, 2), np.float32)
+    made[2:, 0], made[11:, 1] = 1, 1
+    assert 4 <= calmest(made, made, ([0], [1])) <= 7
+    assert calmest(made, made, ([1],)) < 4
+
+
+def test_a_window_takes_over_where_it_agrees():
+    before, after = np.zeros((14, 1), np.float32), np.linspace(0.9, -0.4, 14, dtype=np.float32)[:, None]
+    assert calmest(before, after, ([0],)) in (8, 9)
+
+
+def test_a_window_goes_on_with_the_place_and_the_speed_of_the_one_before():
+    time = np.arange(80, dtype=np.float32)[:, None]
+    before, made, last = 0.1 * time[:14] + 2, np.sin(time / 9), 6
+    motion = np.concatenate([before[: last + 1], taken_over(before, made, last)])
+    assert motion.shape == made.shape
+    assert np.abs(np.diff(motion, 2, axis=0)).max() < 0.1
+    np.testing.assert_allclose(motion[last + 1], before[last + 1], atol=0.05)
+    np.testing.assert_allclose(motion[last + RETURN_FRAMES :], made[last + RETURN_FRAMES :], atol=1e-5)
+
+
+def test_windows_that_disagree_are_joined_without_a_jump():
     levels = iter([0.0, 7.0])
-    motion = roll_out(34, REST, 4, 20, 6, lambda start, previous: np.full((20, 2), next(levels), np.float32))
-    np.testing.assert_allclose(np.diff(motion[13:21, 0]), 1.0, rtol=1e-5)
-    assert (motion[:14] == 0).all()
-    assert (motion[20:] == 7).all()
+    sample = lambda start, previous: np.full((20, 2), next(levels), np.float32)  # noqa: E731
+    motion, (join,) = roll_out(34, REST, 4, 20, 6, sample)
+    assert 14 < join < 20
+    assert (motion[:join] == 0).all()
+    assert 0 < np.diff(motion[:, 0])[join - 1 :].max() < 1.1
+    np.testing.assert_allclose(motion[-1], 7, rtol=1e-5)
 
 
 def test_a_short_speech_is_one_window_cut_off():
-    motion = roll_out(3, REST, 4, 20, 6, lambda start, previous: np.ones((20, 2), np.float32))
+    motion, joins = roll_out(3, REST, 4, 20, 6, lambda start, previous: np.ones((20, 2), np.float32))
     assert motion.shape == (3, 2)
+    assert not joins
 
 
 def test_windows_that_agree_average_to_what_they_say():

@@ -3,7 +3,8 @@
 1. The voice becomes rows of what is heard, the controls rows of what is asked (`conditions`).
 2. The lips, which the voice determines, are the guess from pure noise: the mean of all that fits the voice. Windows
    that overlap by half are guessed side by side and averaged, so lips have no seams and are the same for every seed.
-3. Window after window, DDIM turns noise from the seed into the rest, as departures from rest (`windows`, `sampler`).
+3. Window after window, DDIM turns noise from the seed into the rest, as departures from rest (`windows`, `sampler`);
+   the voice guides the head's nods and turns, and a window takes over from the one before in a calm moment.
 4. Departures become motion: amplitude scales head and expression, asked gaze and distance are put back exactly.
 
 Everything is made at 25 frames/s and then read at the wanted rate, so that the same seed gives the same performance at
@@ -32,7 +33,7 @@ from talkface.motion.denoiser import (
     DenoiserConfig,
 )
 from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
-from talkface.motion.sampler import Denoise, ddim, guided
+from talkface.motion.sampler import Denoise, ddim, guided, in_turn
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.voice import contact_curve, sample, speaking_curve
 from talkface.motion.windows import average, roll_out
@@ -56,12 +57,20 @@ OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
 LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
 """What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
 
-HEAD_GAIN = {"headYaw": 1.55, "headPitch": 1.2, "headRoll": 1.55, "headX": 1.4, "headY": 1.2}
-"""The weights draw heads that move this much less than those they learned from (`training.motion_figures`); nods less
-than that, since a lowered chin hides how far the lips are open."""
+HEAD_GUIDANCE = {"headPitch": 5.0, "headYaw": 1.0, "headRoll": 1.0}
+"""lambda_A of the head: so guided, its nods follow the stresses of the voice as closely as those it learned from."""
 
-FIRST_BLINK_S, DRAWS = 3.0, 4
-"""A face that does not blink soon looks dead: the first window is drawn until one does so early, at most so often."""
+HEAD_DECIDED = 0.5
+"""Noise level (of 1) below which the course of a head is decided, so that the voice need not guide it any more."""
+
+HEAD_GAIN = {"headYaw": 1.45, "headPitch": 1.25, "headRoll": 1.4, "headX": 1.4, "headY": 1.25}
+"""The weights draw heads that move this much less than those they learned from (`training.motion_figures`)."""
+
+EARLY_S, DRAWS = 3.0, 4
+"""A face that neither blinks nor stirs soon looks dead: the first window is drawn until one does, at most so often."""
+
+LIVELY_DEG = 3.5
+"""Spread of the head's angles in these first seconds: about every other draw has it."""
 
 SMOOTHING = {
     axis_names(*POSE_AXES, *UPPER_AXES): np.array([1, 4, 6, 4, 1], np.float32) / 16,
@@ -70,6 +79,12 @@ SMOOTHING = {
 """How much of their neighbours frames take: heads and brows hardly move faster than 6 Hz."""
 
 OVERLAP = 14
+PARTS = tuple(
+    np.array([i for i, name in enumerate(conditions.AXES) if name.startswith(part)])
+    for part in (("headYaw", "headPitch", "headRoll"), "gaze", "eye", "brow")
+)
+"""Columns of what moves together; a window takes over from the one before when all of them are calm."""
+
 WINDOWS_AT_ONCE = 8
 """Windows of lips guessed together: more would need more memory and be no faster on a CPU."""
 
@@ -90,11 +105,13 @@ class Pass:
     weight: np.ndarray
 
 
-def course_passes(tracks: ControlTracks) -> list[Pass]:
-    """The guesses of a step on the way from noise to motion, guided by the gaze and the emotion where one is asked."""
+def course_passes(tracks: ControlTracks, *, nodding: bool) -> list[Pass]:
+    """The guesses of a step on the way from noise to motion, guided by the gaze and the emotion where one is asked,
+    and as long as the head's course is open (`nodding`) by the voice."""
+    head = np.array([HEAD_GUIDANCE.get(name, 0.0) for name in conditions.AXES], np.float32)
     asked = {"gaze": tracks.gaze_deg.any(), "emotion": tracks.emotion.any()}
     strengths = {name: GUIDANCE[name] for name, wanted in asked.items() if wanted}
-    return _guidance(strengths)
+    return _guidance(({"audio": head} if nodding else {}) | strengths)
 
 
 def lip_passes(tracks: ControlTracks) -> list[Pass]:
@@ -154,9 +171,13 @@ class Noise:
     def following(self) -> torch.Tensor:
         """(1, window, axes) standard normal, on the CPU."""
         fresh = torch.randn(*self.size, generator=self.generator)
-        noise = torch.cat([self.shared, fresh])
-        self.shared = noise[-OVERLAP:]
-        return noise[None]
+        noise = torch.cat([self.shared, fresh])[None]
+        self.used(noise)
+        return noise
+
+    def used(self, noise: torch.Tensor) -> None:
+        """The next window goes on from this one's noise, not from that of the last draw."""
+        self.shared = noise[0, -OVERLAP:]
 
 
 def load_denoiser(name: str) -> Denoiser:
@@ -202,22 +223,30 @@ class MotionModel:
     def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> np.ndarray:
         """Departures (T, M) at 25 frames/s, for controls of T rows at that rate, before amplitude."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
-        inputs, plan = Inputs(features, tracks, config), course_passes(tracks)
+        inputs, turn = Inputs(features, tracks, config), round(HEAD_DECIDED * DIFFUSION_STEPS) - 1
+        plans = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
         lips, decided = self._lips(inputs, tracks), np.isin(config.axes, LIPS)
         noise = Noise(config.window, len(config.axes), generator)
-        early = min(len(tracks), round(FIRST_BLINK_S * MOTION_RATE_HZ))
+        early = min(len(tracks), round(EARLY_S * MOTION_RATE_HZ))
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
-            guess, known = self._denoise(self.net, inputs, [start], plan, previous), lips[start : start + config.window]
-            for _ in range(DRAWS if start == 0 else 1):
-                drawn = ddim(guess, noise.following().to(self.device), self.kept, steps)[0].cpu().numpy()
+            guess = in_turn(*(self._denoise(self.net, inputs, [start], plan, previous) for plan in plans), turn)
+            known = lips[start : start + config.window]
+            draws: list[tuple[float, torch.Tensor, np.ndarray]] = []
+            while len(draws) < (DRAWS if start == 0 else 1):
+                chance = noise.following()
+                drawn = ddim(guess, chance.to(self.device), self.kept, steps)[0].cpu().numpy()
                 drawn[: len(known), decided] = known[:, decided]
-                if conditions.blinks(self._real(drawn)[:early]):
+                draws.append((liveliness(self._real(drawn)[:early]), chance, drawn))
+                if draws[-1][0] >= LIVELY_DEG:
                     break
-            return drawn
+            _, chance, liveliest = max(draws, key=lambda draw: draw[0])
+            noise.used(chance)
+            return liveliest
 
         rest = -self.mean / self.spread
-        return calm(self._real(roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window)))
+        made, _ = roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window, PARTS)
+        return calm(self._real(made))
 
     def _real(self, made: np.ndarray) -> np.ndarray:
         """What the denoiser made (T, M), in the units of the motion."""
@@ -323,6 +352,12 @@ def generate(
     """
     tracks = controls if isinstance(controls, ControlTracks) else ControlTracks.constant(controls, frames, fps)
     return MotionModel.load(device).perform(features, tracks, fps, frames, seed, steps)
+
+
+def liveliness(departure: np.ndarray) -> float:
+    """Spread of the head's angles in departures (T, M) of the first seconds, in degrees; 0 if they do not blink."""
+    head = departure[:, [conditions.AXES.index(name) for name in HEAD_GUIDANCE]]
+    return float(head.std(0).mean()) if conditions.blinks(departure) else 0.0
 
 
 def calm(departure: np.ndarray) -> np.ndarray:

@@ -50,3 +50,8 @@ def guided(denoise: Denoise, weights: torch.Tensor) -> Denoise:
         return (weights * guesses.view(count, *x.shape)).sum(0)
 
     return blend
+
+
+def in_turn(early: Denoise, late: Denoise, turn: int) -> Denoise:
+    """`early` from pure noise down to step `turn`, `late` below it."""
+    return lambda x, step: (early if step >= turn else late)(x, step)
