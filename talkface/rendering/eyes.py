@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from talkface.rendering.eye_plates import LASH_BESIDE, LASH_COLUMNS, LASH_LENGTH, LASH_ROWS, OVERSAMPLE, eye_plates
 from talkface.rendering.eye_shapes import TABLE, EyeShape
-from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
+from talkface.rendering.sampling import Patch, sample_plate, sample_texture
 
 EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 LID_FOLLOWS_GAZE = 0.75
@@ -52,8 +52,8 @@ class Eye(torch.nn.Module):
             self.register_buffer(name, torch.from_numpy(getattr(plates, name)))
         self.register_buffer("plate_corner", torch.tensor([plates.left, plates.top]))
 
-    def draw(self, frame, scene, texture, lids, gaze_deg) -> None:
-        """Redraw this eye in frames (B, 3, h, w), in place.
+    def draw(self, frames, scene, texture, lids, gaze_deg) -> None:
+        """Redraw this eye in frames (B, H, W, 3) uint8, in place.
 
         Args:
             scene: the geometry of these frames.
@@ -65,13 +65,10 @@ class Eye(torch.nn.Module):
             return
         centre = scene.follow(self.centre)
         half_width, half_height = (int(np.ceil(half / scene.nearest)) for half in (self.half_width, self.half_height))
-        left = centre[:, 0].round().long() - half_width - scene.left
-        top = centre[:, 1].round().long() - half_height - scene.top
-        rows, columns = patch_indices(frame.shape[-2:], left, top, 2 * half_height, 2 * half_width)
-        batch = torch.arange(len(frame), device=frame.device).view(-1, 1, 1)
-        place = scene.places[batch, :, rows, columns].movedim(-1, 1)
-        colour = self._compose(texture, place, lids, self._iris_shift(gaze_deg))
-        frame[batch, :, rows, columns] = colour.movedim(1, -1)
+        left, top = centre[:, 0].round().long() - half_width, centre[:, 1].round().long() - half_height
+        patch = Patch(scene.area, left, top, 2 * half_height, 2 * half_width)
+        place = scene.places(patch.rows, patch.columns)
+        patch.write(frames, self._compose(texture, place, lids, self._iris_shift(gaze_deg)))
 
     def _iris_shift(self, gaze_deg: torch.Tensor) -> torch.Tensor:
         """Pixels (B, 2) by which the iris moves on the picture."""
