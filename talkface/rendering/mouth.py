@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
 from talkface.rendering.refiner import CropFrame, Refiner, refine
-from talkface.rendering.sampling import Patch, box_mean, sample_plate, sample_texture
+from talkface.rendering.sampling import Patch, box_mean, read_tables, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
 from talkface.rendering.teeth import OVERSAMPLE, Plate, shows_below
 from talkface.types import FaceFit
@@ -155,10 +155,8 @@ class Mouth(torch.nn.Module):
         offset = place - self.corner.view(1, 2, 1, 1)
         u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.length
         v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
-        position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)
-        low = position.long()
         away = (u < 0) | (u > 1)
-        heights = (torch.lerp(table[low], table[low + 1], position - low) for table in tables)
+        heights = read_tables(torch.stack(tables), u * (TABLE - 1))
         return [torch.where(away, FAR_PX, v - height) for height in heights]
 
     def _inside(self, texture, hole, below, target, asked, speaking, rotation, shift):

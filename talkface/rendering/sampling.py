@@ -42,6 +42,15 @@ def sample_plate(plate: torch.Tensor, texels: torch.Tensor) -> torch.Tensor:
     return F.grid_sample(plate.expand(len(texels), -1, -1, -1), grid, padding_mode="zeros", align_corners=True)
 
 
+def read_tables(tables: torch.Tensor, position: torch.Tensor) -> list[torch.Tensor]:
+    """Each of the tables (n, T) at fractional positions of any shape, held at its ends: n tensors of that shape."""
+    position = position.clamp(0, tables.shape[1] - 1.001)
+    low = position.long()
+    index = low.flatten().expand(len(tables), -1)
+    values = torch.lerp(tables.gather(1, index), tables.gather(1, index + 1), (position - low).flatten())
+    return [row.view_as(position) for row in values]
+
+
 def box_mean(values: torch.Tensor, size: int, dim: int) -> torch.Tensor:
     """Means of `size` neighbours along an axis, which gets shorter by `size` - 1 (many times faster than pooling)."""
     return values.unfold(dim, size, 1).mean(-1)

@@ -14,7 +14,7 @@ from talkface.rendering.sheet import Fields, Sheet, cell_centres
 from talkface.rendering.view import View
 from talkface.space import MotionSpace
 
-STRIP_PX = 56  # rows of pixels: so much of the portrait stays in a CPU's cache from one frame of the batch to the next
+STRIP_PX = 32  # rows of pixels: so much of the portrait stays in a CPU's cache from one frame of the batch to the next
 
 
 class Enlargement:
