@@ -26,7 +26,7 @@ from talkface.rendering.view import View, hair_top, widen
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
 
-BATCH = {"cpu": 6, "cuda": 32}  # frames of BATCH_SIZE_PX at a time: few enough for caches, enough to fill a GPU
+BATCH = {"cpu": 4, "cuda": 32}  # frames of BATCH_SIZE_PX at a time: few enough for caches, enough to fill a GPU
 BATCH_SIZE_PX = 512
 MOST_WORKERS = 4  # threads that draw side by side on a CPU: no video encoder is faster, and each needs memory
 HAIR_MARGIN = 0.025  # of the canvas, above where the hair is seen to begin
