@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 
 from talkface.rendering.compose import full_frames, native_crop
 from talkface.rendering.eye_shapes import EYES
-from talkface.rendering.renderer import Renderer
+from talkface.rendering.renderer import BATCH, Renderer
 from talkface.space import MotionSpace
 from talkface.types import Crop, MotionSequence
 
@@ -62,6 +65,41 @@ def test_batches_and_single_frames_agree(renderer):
     assert np.abs(together - alone).max() <= 1
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """As on a machine with two cores; the tests run with one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def nods(frames: int) -> MotionSequence:
+    values = np.concatenate([pose(headPitch=k % 7 - 3, jawOpen=k % 5 / 10, speaking=1) for k in range(frames)])
+    return MotionSequence(values, fps=25.0)
+
+
+def test_two_threads_draw_what_one_draws(renderer, two_threads):
+    motion = nods(3 * BATCH["cpu"] + 1)
+    side_by_side = list(renderer.frames(motion))
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    np.testing.assert_array_equal(side_by_side, list(renderer.frames(motion)))
+
+
+def test_nobody_draws_on_when_no_more_frames_are_wanted(renderer, two_threads):
+    frames = renderer.frames(nods(100))
+    next(frames)
+    assert any(thread.name.startswith("draw") for thread in threading.enumerate())
+    frames.close()
+    assert not any(thread.name.startswith("draw") for thread in threading.enumerate())
+
+
+def test_what_goes_wrong_in_a_thread_is_heard(renderer, two_threads):
+    with pytest.raises((IndexError, ValueError)):
+        list(renderer.frames(MotionSequence(np.zeros((20, 3), np.float32), fps=25.0)))
+
+
 def test_every_step_of_a_frame_runs_on_the_device(analysis):
     """Nothing is read back, nothing is left on the CPU: torch's "meta" device has no values and tolerates neither."""
     there = Renderer(analysis.image, analysis.fit, analysis.crop, 128, "meta", farthest=1.3)
@@ -71,9 +109,9 @@ def test_every_step_of_a_frame_runs_on_the_device(analysis):
 
 def test_the_background_does_not_move_with_the_head(renderer):
     turned = renderer.draw(pose(headYaw=12, headPitch=5))[0]
-    rows, columns = renderer.window.slices
+    area = renderer.stage.window.area
     outside = np.ones(turned.shape[:2], bool)
-    outside[rows, columns] = False
+    outside[area.top : area.top + area.height, area.left : area.left + area.width] = False
     assert outside.any()
     np.testing.assert_array_equal(turned[outside], renderer.still[outside])
     border = np.s_[:, [0, -1]]
@@ -189,7 +227,7 @@ def test_head_distance_scales_the_face(analysis, distance):
     values = pose()
     values[0, MotionSpace.index("headDistance")] = distance
     frame = far.draw(values)[0]
-    scene = [far.view.to_frame(eye.centre[None], np.array([distance]))[0] for eye in far.eyes]
+    scene = [far.stage.view.to_frame(eye.centre[None], np.array([distance]))[0] for eye in far.eyes]
     apart = float((scene[1] - scene[0]).norm())
     rest = float((far.eyes[1].centre - far.eyes[0].centre).norm())
     assert apart * distance == pytest.approx(rest, rel=0.03)

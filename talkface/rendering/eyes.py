@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from talkface.rendering.eye_plates import LASH_BESIDE, LASH_COLUMNS, LASH_LENGTH, LASH_ROWS, OVERSAMPLE, eye_plates
 from talkface.rendering.eye_shapes import TABLE, EyeShape
-from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
+from talkface.rendering.sampling import Patch, read_tables, sample_plate, sample_texture
 
 EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 LID_FOLLOWS_GAZE = 0.75
@@ -52,8 +52,8 @@ class Eye(torch.nn.Module):
             self.register_buffer(name, torch.from_numpy(getattr(plates, name)))
         self.register_buffer("plate_corner", torch.tensor([plates.left, plates.top]))
 
-    def draw(self, frame, scene, texture, lids, gaze_deg) -> None:
-        """Redraw this eye in frames (B, 3, h, w), in place.
+    def draw(self, frames, scene, texture, lids, gaze_deg) -> None:
+        """Redraw this eye in frames (B, H, W, 3) uint8, in place.
 
         Args:
             scene: the geometry of these frames.
@@ -65,13 +65,10 @@ class Eye(torch.nn.Module):
             return
         centre = scene.follow(self.centre)
         half_width, half_height = (int(np.ceil(half / scene.nearest)) for half in (self.half_width, self.half_height))
-        left = centre[:, 0].round().long() - half_width - scene.left
-        top = centre[:, 1].round().long() - half_height - scene.top
-        rows, columns = patch_indices(frame.shape[-2:], left, top, 2 * half_height, 2 * half_width)
-        batch = torch.arange(len(frame), device=frame.device).view(-1, 1, 1)
-        place = scene.places[batch, :, rows, columns].movedim(-1, 1)
-        colour = self._compose(texture, place, lids, self._iris_shift(gaze_deg))
-        frame[batch, :, rows, columns] = colour.movedim(1, -1)
+        left, top = centre[:, 0].round().long() - half_width, centre[:, 1].round().long() - half_height
+        patch = Patch(scene.area, left, top, 2 * half_height, 2 * half_width)
+        place = scene.places(patch.rows, patch.columns)
+        patch.write(frames, self._compose(texture, place, lids, self._iris_shift(gaze_deg)))
 
     def _iris_shift(self, gaze_deg: torch.Tensor) -> torch.Tensor:
         """Pixels (B, 2) by which the iris moves on the picture."""
@@ -83,7 +80,7 @@ class Eye(torch.nn.Module):
         down = self.axes[1].view(1, 2, 1, 1)
         u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.width
         v = (offset * down).sum(1, keepdim=True)
-        upper, lower, meeting = self._edges(u)
+        upper, lower, meeting = read_tables(self.edges, u * (TABLE - 1))  # at rest, held beyond the corners
         upper_now, lower_now, closing = self._lids(upper, lower, meeting, lids, (turn * self.axes[1]).sum(1))
         above, below = self._skin(v, upper, lower, upper_now, lower_now, closing)
         texels = (place - self.plate_corner.view(1, 2, 1, 1)) * OVERSAMPLE
@@ -111,15 +108,11 @@ class Eye(torch.nn.Module):
         column = (u + LASH_BESIDE) / (1 + 2 * LASH_BESIDE) * (LASH_COLUMNS - 1)
         row = outwards / (LASH_LENGTH * self.width) * (LASH_ROWS - 1)
         lashes = sample_plate(self.lashes, torch.cat([column, row], 1))
-        edge = _read(self.line, column)
+        (edge,) = read_tables(self.line[None], column)
         half = max(LINE_HALF * self.width, 0.7)
         ends = smooth_ramp((torch.minimum(u, 1 - u) + 0.05) / 0.2)
         line = torch.exp(-((below / half) ** 2)) * (LINE_LEAST + (LINE_MOST - LINE_LEAST) * edge) * ends
         return torch.maximum(LASHES_DENSE * lashes, line)
-
-    def _edges(self, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Heights of both lid edges at rest and of the line where they meet, held beyond the corners."""
-        return tuple(_read(table, u * (TABLE - 1)) for table in self.edges)
 
     def _lids(self, upper, lower, meeting, lids, turn_down) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Heights of the lid edges now: they meet a little above the lower lid's rest, and follow the gaze.
@@ -164,13 +157,6 @@ class Eye(torch.nn.Module):
 def _meeting(shape: EyeShape) -> np.ndarray:
     """Height (TABLE,) at which lids meet: a little above the lower one's rest, in a gentler curve."""
     return gaussian_filter1d(shape.lower - 0.12 * (shape.lower - shape.upper), MEETING_SOFT * TABLE, mode="nearest")
-
-
-def _read(table: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
-    """A table (n,) at fractional positions, held at its ends."""
-    position = position.clamp(0, len(table) - 1.001)
-    low = position.long()
-    return torch.lerp(table[low], table[low + 1], position - low)
 
 
 def smooth_ramp(x: torch.Tensor) -> torch.Tensor:

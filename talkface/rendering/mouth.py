@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
 from talkface.rendering.refiner import CropFrame, Refiner, refine
-from talkface.rendering.sampling import patch_indices, sample_plate, sample_texture
+from talkface.rendering.sampling import Patch, box_mean, read_tables, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
 from talkface.rendering.teeth import OVERSAMPLE, Plate, shows_below
 from talkface.types import FaceFit
 
 COARSE_PX = 2
+FADE_PX = 8  # at the border of the mouth's patch
 GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see `Sheet.invert`
 EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
@@ -75,8 +76,8 @@ class Mouth(torch.nn.Module):
         self.register_buffer("teeth_edge", torch.from_numpy(teeth_edge))
         self.register_buffer("throat", torch.from_numpy(throat))
 
-    def draw(self, frame, scene, texture, change, asked, spoken, speaking, rotation, shift) -> None:
-        """Draw the mouth into frames (B, 3, h, w) in place.
+    def draw(self, frames, scene, texture, change, asked, spoken, speaking, rotation, shift) -> None:
+        """Draw the mouth into frames (B, H, W, 3) uint8, in place.
 
         Args:
             scene: the geometry of these frames.
@@ -93,10 +94,10 @@ class Mouth(torch.nn.Module):
         half_width, rise, drop = (
             int(np.ceil(reach / scene.nearest / COARSE_PX)) for reach in (self.half_width, self.rise, self.drop)
         )
-        height, width = frame.shape[-2:]
+        height, width = scene.area.height, scene.area.width
         rows, columns = min(rise + drop, height // COARSE_PX), min(2 * half_width, width // COARSE_PX)
-        left = _within(top_middle[:, 0] - half_width * COARSE_PX, scene.left, width - columns * COARSE_PX)
-        top = _within(top_middle[:, 1] - rise * COARSE_PX, scene.top, height - rows * COARSE_PX)
+        left = _within(top_middle[:, 0] - half_width * COARSE_PX, scene.area.left, width - columns * COARSE_PX)
+        top = _within(top_middle[:, 1] - rise * COARSE_PX, scene.area.top, height - rows * COARSE_PX)
         coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
         place_upper = self.upper.invert(flow_upper, coarse, coarse, GROWING)
         place_lower = self.lower.invert(flow_lower, coarse, coarse, GROWING)
@@ -113,7 +114,8 @@ class Mouth(torch.nn.Module):
         inside, painted = self._inside(texture, hole, below, target, asked, speaking, rotation, shift)
         colour = torch.lerp(torch.lerp(lower, upper, share), inside, hole)
         colour = refine(self.refiner, colour, painted, target, edges.frame(self.length))
-        self._paste(frame, colour, left - scene.left, top - scene.top)
+        patch = Patch(scene.area, left, top, *colour.shape[-2:])
+        patch.write(frames, torch.lerp(patch.read(frames), colour, _faded(*colour.shape[-2:], colour.device)))
 
     def _move_edge(self, sheet: Sheet, flow: torch.Tensor, edge: int) -> torch.Tensor:
         """Where the flow takes an edge of the lips: (B, 2, n)."""
@@ -152,10 +154,8 @@ class Mouth(torch.nn.Module):
         offset = place - self.corner.view(1, 2, 1, 1)
         u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.length
         v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
-        position = (u * (TABLE - 1)).clamp(0, TABLE - 1.001)
-        low = position.long()
         away = (u < 0) | (u > 1)
-        heights = (torch.lerp(table[low], table[low + 1], position - low) for table in tables)
+        heights = read_tables(torch.stack(tables), u * (TABLE - 1))
         return [torch.where(away, FAR_PX, v - height) for height in heights]
 
     def _inside(self, texture, hole, below, target, asked, speaking, rotation, shift):
@@ -216,20 +216,13 @@ class Mouth(torch.nn.Module):
         little of it falls through lips that are hardly parted."""
         reach = 2 * max(1, round(SHADOW * self.length)) + 1
         half = reach // 2
-        below_upper = F.avg_pool2d(F.pad(hole, (half, half, reach - 1, 0), mode="replicate"), reach, 1)
-        above_lower = F.avg_pool2d(F.pad(hole, (half, half, 0, reach - 1), mode="replicate"), reach, 1)
+        around = F.pad(hole, (half, half, reach - 1, reach - 1), mode="replicate")
+        near = box_mean(box_mean(around, reach, 3), reach, 2)
+        below_upper, above_lower = near[:, :, : 1 - reach], near[:, :, reach - 1 :]
         tall = max(1, round(SLIT * self.length))
-        opened = F.avg_pool2d(hole, (2 * tall + 1, 1), 1, (tall, 0))
+        opened = box_mean(F.pad(hole, (0, 0, tall, tall)), 2 * tall + 1, 2)
         rims = (0.52 + 0.48 * (1.7 * below_upper).clamp(0, 1)) * (0.75 + 0.25 * (2 * above_lower).clamp(0, 1))
         return rims * (IN_SLIT + (1 - IN_SLIT) * (2 * opened).clamp(0, 1))
-
-    def _paste(self, frame: torch.Tensor, colour: torch.Tensor, left: torch.Tensor, top: torch.Tensor) -> None:
-        height, width = colour.shape[-2:]
-        alpha = _ramp(height, 8, colour.device)[:, None] * _ramp(width, 8, colour.device)
-        rows, columns = patch_indices(frame.shape[-2:], left, top, height, width)
-        batch = torch.arange(len(frame), device=frame.device).view(-1, 1, 1)
-        region = frame[batch, :, rows, columns]
-        frame[batch, :, rows, columns] = torch.lerp(region, colour.movedim(1, -1), alpha[..., None])
 
 
 @dataclass(frozen=True)
@@ -368,9 +361,11 @@ def _within(first: torch.Tensor, low: int, room: int) -> torch.Tensor:
     return first.round().long().clamp(low, low + room)
 
 
-def _ramp(size: int, soft: int, device: torch.device) -> torch.Tensor:
-    position = torch.arange(size, device=device, dtype=torch.float32)
-    return (torch.minimum(position, size - 1 - position) / soft).clamp(0, 1)
+def _faded(height: int, width: int, device: torch.device) -> torch.Tensor:
+    """How far (height, width), 0-1, a patch covers what is below: its border fades."""
+    vertical, horizontal = (torch.arange(size, device=device) for size in (height, width))
+    down, along = (torch.minimum(k, k.flip(0)).div(FADE_PX).clamp(max=1) for k in (vertical, horizontal))
+    return down[:, None] * along
 
 
 def _rectangle(line: LipLine, canvas: Canvas, cells: int) -> tuple[slice, slice]:

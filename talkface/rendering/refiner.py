@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from talkface import weights
+from talkface.rendering.sampling import box_mean
 
 CROP_PX = (48, 64)  # rows, columns
 CROP_REACH = (1.125, 1.5)  # height and width of the crop, of the mouth's width
@@ -117,10 +118,14 @@ def refine(net: Refiner, colour: torch.Tensor, painted: torch.Tensor, target, fr
         target: (B, 2, h, w) canvas positions of the pixels, evenly spaced.
         frame: where the crops lie.
     """
-    drawn = F.avg_pool2d(torch.cat([colour / 127.5 - 1, painted], 1), 2, 1)  # frames are about twice as fine
-    place = F.avg_pool2d(target, 2, 1)
-    first, last = (place[:, :, k, k].view(-1, 2, 1, 1) for k in (BORDER_PX, -1 - BORDER_PX))
-    size = torch.tensor(place.shape[:1:-1], device=place.device).view(1, 2, 1, 1)
+    drawn = torch.cat([colour / 127.5 - 1, painted], 1)
+    drawn = box_mean(box_mean(drawn, 2, 2), 2, 3)  # frames are about twice as fine
+    height, width = drawn.shape[-2:]
+    first, last = (
+        target[:, :, y : y + 2, x : x + 2].mean((2, 3), keepdim=True)
+        for y, x in ((BORDER_PX, BORDER_PX), (height - 1 - BORDER_PX, width - 1 - BORDER_PX))
+    )
+    size = torch.tensor([width, height], device=target.device).view(1, 2, 1, 1)
     pixel = BORDER_PX + (frame.places() - first) / (last - first) * (size - 1 - 2 * BORDER_PX)
     grid = (pixel / (size - 1) * 2 - 1).movedim(1, -1)
     seen = F.grid_sample(drawn, grid, padding_mode="border", align_corners=True)

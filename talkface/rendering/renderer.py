@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from talkface.landmarks import SURFACE_COUNT
 from talkface.pose import rotation
@@ -18,110 +18,18 @@ from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line, release_shares, with_own
 from talkface.rendering.mouth import Mouth
 from talkface.rendering.refiner import Refiner
-from talkface.rendering.sampling import sample_texture
+from talkface.rendering.sampling import sample_grid, texture_grid
+from talkface.rendering.scene import Scene, Stage, moving_window
 from talkface.rendering.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
 from talkface.rendering.teeth import make_plates, mouth_light, own_teeth, teeth_edge
 from talkface.rendering.view import View, hair_top, widen
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
 
-BATCH = {"cpu": 8, "cuda": 32}  # frames of BATCH_SIZE_PX at a time: few enough for caches, enough to fill a GPU
+BATCH = {"cpu": 4, "cuda": 32}  # frames of BATCH_SIZE_PX at a time: few enough for caches, enough to fill a GPU
 BATCH_SIZE_PX = 512
+MOST_WORKERS = 4  # threads that draw side by side on a CPU: no video encoder is faster, and each needs memory
 HAIR_MARGIN = 0.025  # of the canvas, above where the hair is seen to begin
-
-
-class Scene:
-    """The geometry of one batch of frames: which place of the portrait every pixel shows, and how to get there.
-
-    Attributes:
-        left, top: canvas or frame position of the first pixel that is drawn.
-        places: (B, 2, h, w) canvas positions that the pixels show.
-        is_window: only the moving window of a plain view is drawn.
-        nearest: smallest head distance of the batch.
-    """
-
-    def __init__(self, renderer: Renderer, values: np.ndarray, flow: torch.Tensor) -> None:
-        self.head, self.view, self.flow = renderer.head, renderer.view, flow
-        self.distances = np.asarray(values, np.float64)[:, MotionSpace.index("headDistance")]
-        self.nearest = float(self.distances.min())
-        self.is_window = self.view.is_plain(self.distances)
-        if self.is_window:
-            grid = renderer.grid.expand_as(flow)
-            self.left, self.top = renderer.window.left, renderer.window.top
-            self.places = renderer.window.enlarge(self.head.invert(flow, grid, grid - flow))
-            return
-        self.left = self.top = 0
-        size = self.view.frame_px
-        cells = size // renderer.window.cell_px
-        along = torch.from_numpy(cell_centres(size, cells)).to(flow.device)
-        target = self.target(along.expand(len(values), cells), along.expand(len(values), cells))
-        coarse = self.head.invert(flow, target, target - self.head.sample(flow, target))
-        self.places = F.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
-
-    def target(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Canvas positions (B, 2, h, w) of the frame positions x (B, w) times y (B, h)."""
-        if not self.is_window:
-            x, y = self._to_canvas(x, 0), self._to_canvas(y, 1)
-        x = x[:, None, :].expand(-1, y.shape[1], -1)
-        return torch.stack([x, y[:, :, None].expand_as(x)], 1)
-
-    def _to_canvas(self, along: torch.Tensor, axis: int) -> torch.Tensor:
-        pairs = zip(along, self.distances.tolist(), strict=True)
-        return torch.stack([self.view.to_canvas(row, distance, axis) for row, distance in pairs])
-
-    def follow(self, place: torch.Tensor) -> torch.Tensor:
-        """The frame position (B, 2) that a portrait position (2,) gets."""
-        here = place.view(1, 2, 1, 1).expand(len(self.flow), 2, 1, 1)
-        return self.in_frame(place + self.head.sample(self.flow, here)[:, :, 0, 0])
-
-    def in_frame(self, moved: torch.Tensor) -> torch.Tensor:
-        """The frame positions (B, 2) of canvas positions (B, 2)."""
-        return moved if self.is_window else self.view.to_frame(moved, self.distances)
-
-
-@dataclass(frozen=True)
-class Window:
-    """The part of the canvas that can move, in whole cells of the sheet.
-
-    Attributes:
-        rows, columns: cells (first, last + 1).
-        cell_px: pixels a cell.
-    """
-
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-    cell_px: int
-
-    @property
-    def top(self) -> int:
-        """First row of pixels."""
-        return self.rows[0] * self.cell_px
-
-    @property
-    def left(self) -> int:
-        """First column of pixels."""
-        return self.columns[0] * self.cell_px
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Rows and columns of pixels."""
-        return tuple(slice(a * self.cell_px, b * self.cell_px) for a, b in (self.rows, self.columns))
-
-    def enlarge(self, coarse: torch.Tensor) -> torch.Tensor:
-        """Pixel positions (B, 2, h, w) of the window from the whole sheet's cells (B, 2, G, G)."""
-        cells = coarse[:, :, slice(*self.rows), slice(*self.columns)]
-        return F.interpolate(cells, scale_factor=self.cell_px, mode="bilinear", align_corners=False)
-
-
-def _moving_window(fields: Fields, size: int) -> Window:
-    """Where rigidity or basis are not zero, with a margin of two cells."""
-    moves = (fields.rigidity > 1e-3) | (np.abs(fields.basis).max((0, 3)) > 1e-3)
-    cells = len(moves)
-    bounds = []
-    for axis in (1, 0):
-        where = np.flatnonzero(moves.any(axis))
-        bounds.append((max(0, int(where[0]) - 2), min(cells, int(where[-1]) + 3)))
-    return Window(bounds[0], bounds[1], size // cells)
 
 
 class Renderer:
@@ -152,17 +60,19 @@ class Renderer:
         self.still = still_frame(image, wide, canvas_px)
         canvas = make_canvas(fit, wide, canvas_px)
         fields = make_fields(canvas, fit.mesh, self.still)
-        self.view = _view(canvas, crop, wide, size, self.still)
+        view = _view(canvas, crop, wide, size, self.still)
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
-        everything = slice(0, whole.rigidity.shape[0])
         shapes = eye_shapes(canvas.landmarks)
         head_basis = _head_basis(whole, shapes, canvas_px)
         line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still)
         skin, highlight = _skin(self.still, canvas.landmarks)
         own = own_teeth(self.still, line)
         light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own)
-        self.head = Sheet(whole, head_basis, everything, everything, canvas, pivot).to(self.device)
+        window = moving_window(whole, canvas_px)
+        moving = head_basis[:, window.rows, window.columns]
+        self.head = Sheet(whole, moving, window.rows, window.columns, canvas, pivot).to(self.device)
+        self.stage = Stage(self.head, view, window, self.device)
         self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
         plates = make_plates(fit, canvas, line, light, own)
         edge = teeth_edge(own, line)
@@ -171,15 +81,15 @@ class Renderer:
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares(fit.dynamics, line.gap_px / line.length)).to(self.device)
         self.cm_per_interocular = canvas.interocular_px * -fit.translation[2] / canvas.camera.focal_px
-        self.grid = self.head.grid.T.reshape(1, 2, *self.head.shape)
-        self.window = _moving_window(whole, canvas_px)
-        self.backdrop = torch.from_numpy(self.still.copy()).to(self.device)
+        self.backdrop = torch.from_numpy(self.still[:size, :size].copy()).to(self.device)
 
     def frames(self, motion: MotionSequence) -> Iterator[np.ndarray]:
         """Draw every frame of the motion: (size, size, 3) uint8 each, computed in small batches."""
         batch = max(1, round(BATCH.get(self.device.type, BATCH["cpu"]) * min(1, BATCH_SIZE_PX / self.size) ** 2))
-        for start in range(0, len(motion.values), batch):
-            yield from self.draw(motion.values[start : start + batch])
+        pieces = (motion.values[start : start + batch] for start in range(0, len(motion.values), batch))
+        workers = 1 if self.device.type == "cuda" else min(torch.get_num_threads(), MOST_WORKERS)
+        for drawn in map(self.draw, pieces) if workers == 1 else _side_by_side(self.draw, pieces, workers):
+            yield from drawn
 
     def draw(self, values: np.ndarray) -> np.ndarray:
         """Draw a batch of motion vectors (B, D): (B, size, size, 3) uint8."""
@@ -194,23 +104,23 @@ class Renderer:
         spoken = motion[:, MotionSpace.dynamics]
         asked = with_own(self.own, spoken, speaking, self.released)
         change = asked - self.own
-        scene = Scene(self, values, self.head.flow(change, turn, shift))
-        frame = sample_texture(self.texture, scene.places)
+        scene = Scene(self.stage, values, self.head.flow(change, turn, shift))
+        frames = self._moved(scene)
         for eye, marks in zip(self.eyes, EYES, strict=True):
             columns = MotionSpace.columns(*(f"eye{kind}{marks.name}" for kind in ("Blink", "Squint", "Wide")))
-            eye.draw(frame, scene, self.texture, motion[:, columns].clamp(0, 1), motion[:, MotionSpace.gaze])
-        self.mouth.draw(frame, scene, self.texture, change, asked, spoken, speaking, turn, shift)
-        return self._finish(frame, scene)
+            eye.draw(frames, scene, self.texture, motion[:, columns].clamp(0, 1), motion[:, MotionSpace.gaze])
+        self.mouth.draw(frames, scene, self.texture, change, asked, spoken, speaking, turn, shift)
+        return frames
 
-    def _finish(self, frame: torch.Tensor, scene: Scene) -> torch.Tensor:
-        """To bytes, and if only the moving window was drawn, into the still portrait: (B, size, size, 3) uint8."""
-        drawn = frame.add_(0.5).to(torch.uint8).movedim(1, -1)
-        if not scene.is_window:
-            return drawn.contiguous()
-        out = self.backdrop.repeat(len(frame), 1, 1, 1)
-        rows, columns = self.window.slices
-        out[:, rows, columns] = drawn
-        return out
+    def _moved(self, scene: Scene) -> torch.Tensor:
+        """The portrait as the head's sheet moves it, (B, size, size, 3) uint8; outside the scene's area it is still."""
+        frames = self.backdrop.repeat(len(scene.cells), 1, 1, 1)
+        columns = slice(scene.area.left, scene.area.left + scene.area.width)
+        for rows, grid in scene.enlargement.strips_of(texture_grid(self.texture, scene.cells)):
+            strip = sample_grid(self.texture, grid).add_(0.5)
+            for channel in range(3):
+                frames[:, rows, columns, channel] = strip[:, channel]
+        return frames
 
     def _head_motion(self, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Turn (B, 3, 3) and shift (B, 3) in cm of the head in camera space."""
@@ -218,6 +128,25 @@ class Renderer:
         turn = rotation(yaw, pitch, roll)
         shift = np.stack([x, -y, np.zeros_like(x)], 1) * self.cm_per_interocular
         return tuple(torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (turn, shift))
+
+
+def _side_by_side(
+    draw: Callable[[np.ndarray], np.ndarray], pieces: Iterable[np.ndarray], workers: int
+) -> Iterator[np.ndarray]:
+    """Every piece drawn, in their order, each by one thread with one core: two cores draw two batches in half the time,
+    but hardly one batch any faster than one core does, since most of its steps are short."""
+    threads, waiting = torch.get_num_threads(), deque()
+    pool = ThreadPoolExecutor(workers, "draw", initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        for piece in pieces:
+            waiting.append(pool.submit(draw, piece))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # also what threads to come begin with
 
 
 def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int, still: np.ndarray) -> View:

@@ -140,15 +140,19 @@ class Sheet(torch.nn.Module):
         cells = fields.rigidity.shape[0]
         centres = cell_centres(canvas.size, cells)
         x, y = np.meshgrid(centres[columns], centres[rows])
-        self.shape = x.shape
-        self.camera: Camera = canvas.camera
         self.cell_px = canvas.size / cells
-        self.register_buffer("origin", torch.tensor([float(x[0, 0]), float(y[0, 0])]))
-        self.register_buffer("grid", torch.from_numpy(np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)))
-        self.register_buffer("positions", _flat(fields.positions[rows, columns], 3))
-        self.register_buffer("basis", torch.from_numpy(np.ascontiguousarray(basis)).float().reshape(len(basis), -1))
-        self.register_buffer("rigidity", _flat(fields.rigidity[rows, columns], 1))
-        self.register_buffer("pivot", torch.as_tensor(pivot, dtype=torch.float32))
+        self.register_buffer("centres", torch.from_numpy(np.stack([x, y])))
+        self.register_buffer("positions", _channels_first(fields.positions[rows, columns]).flatten())
+        self.register_buffer("basis", _channels_first(basis).flatten(1))
+        self.register_buffer("rigidity", _channels_first(fields.rigidity[rows, columns, None]).flatten())
+        self.register_buffer("pivot", torch.as_tensor(pivot, dtype=torch.float32).view(3, 1))
+        camera: Camera = canvas.camera
+        self.register_buffer("focal", torch.tensor([-camera.focal_px, camera.focal_px], dtype=torch.float32).view(2, 1))
+        middle = torch.tensor([camera.centre_x, camera.centre_y], dtype=torch.float32).view(2, 1)
+        self.register_buffer("to_middle", middle - self.centres.flatten(1))
+        last = torch.tensor([x.shape[1] - 1.0, x.shape[0] - 1.0]).view(2, 1, 1)
+        self.register_buffer("unit", 2 / (last * self.cell_px))  # sheets are read at positions from -1 to 1
+        self.register_buffer("unit_origin", -1 - self.centres[:, :1, :1] * self.unit)
 
     def flow(self, dynamics: torch.Tensor, rotation: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
         """Where every cell goes.
@@ -161,21 +165,15 @@ class Sheet(torch.nn.Module):
         Returns:
             (B, 2, h, w) displacement in canvas pixels.
         """
-        batch = len(dynamics)
-        moved = self.positions + (dynamics @ self.basis).view(batch, -1, 3)
-        turned = (moved - self.pivot) @ rotation.mT + (self.pivot + shift)[:, None]
+        moved = torch.addmm(self.positions, dynamics, self.basis).view(len(dynamics), 3, -1)
+        turned = torch.baddbmm(self.pivot + shift[:, :, None] - rotation @ self.pivot, rotation, moved)
         placed = torch.lerp(moved, turned, self.rigidity)
-        scale = self.camera.focal_px / -placed[..., 2]
-        x = self.camera.centre_x + placed[..., 0] * scale - self.grid[:, 0]
-        y = self.camera.centre_y - placed[..., 1] * scale - self.grid[:, 1]
-        return torch.stack([x, y], 1).view(batch, 2, *self.shape)
+        flow = placed[:, :2] * (self.focal / placed[:, 2:]) + self.to_middle
+        return flow.view(len(dynamics), *self.centres.shape)
 
     def sample(self, field: torch.Tensor, xy: torch.Tensor) -> torch.Tensor:
         """Read a field (B, C, h, w) of this sheet at canvas positions (B, 2, H, W): (B, C, H, W)."""
-        height, width = self.shape
-        x = (xy[:, 0] - self.origin[0]) / self.cell_px * (2 / (width - 1)) - 1
-        y = (xy[:, 1] - self.origin[1]) / self.cell_px * (2 / (height - 1)) - 1
-        return F.grid_sample(field, torch.stack([x, y], -1), padding_mode="border", align_corners=True)
+        return _read(field, xy * self.unit + self.unit_origin)
 
     def invert(
         self, flow: torch.Tensor, target: torch.Tensor, start: torch.Tensor, shares: tuple[float, ...] = (1.0,) * 5
@@ -195,17 +193,23 @@ class Sheet(torch.nn.Module):
         """
         slope_x = _central(flow[:, :1], -1) / self.cell_px
         slope_y = _central(flow[:, 1:], -2) / self.cell_px
-        stacked = torch.cat([flow, slope_x, slope_y], 1)
-        place = start
+        stacked = torch.cat([flow * self.unit, slope_x, slope_y], 1)
+        target, place = (xy * self.unit + self.unit_origin for xy in (target, start))
         for share in shares:
-            here = share * self.sample(stacked, place)
-            error = place + here[:, :2] - target
-            place = place - error / (1 + here[:, 2:]).clamp(0.4, 3.0)
-        return place
+            here = _read(stacked, place)
+            error = torch.add(place, here[:, :2], alpha=share).sub_(target)
+            place = torch.addcdiv(place, error, (1 + share * here[:, 2:]).clamp_(0.4, 3.0), value=-1)
+        return (place - self.unit_origin) / self.unit
 
 
-def _flat(values: np.ndarray, channels: int) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, np.float32)).reshape(-1, channels)
+def _channels_first(values: np.ndarray) -> torch.Tensor:
+    """(..., h, w, C) to (..., C, h * w) float32."""
+    return torch.from_numpy(np.moveaxis(values, -1, -3).astype(np.float32)).flatten(-2)
+
+
+def _read(field: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    """A field (B, C, h, w) at positions (B, 2, H, W) from -1 to 1, held at its ends: (B, C, H, W)."""
+    return F.grid_sample(field, place.movedim(1, -1), padding_mode="border", align_corners=True)
 
 
 def _central(field: torch.Tensor, dim: int) -> torch.Tensor:
