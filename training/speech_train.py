@@ -3,8 +3,8 @@
     python -m training.speech_train --corpus training/runs/speech/corpus --run training/runs/speech/run1 --minutes 50
 
 Soft targets: each 20 ms frame carries the share of every phone in it. The learning rate follows the clock, so a run
-ends well whatever the machine's load; it can be interrupted and resumed. `--further` begins from the packaged weights instead
-of from scratch, at `FURTHER_FROM` of the run. `--store` writes the averaged weights.
+ends well whatever the machine's load; it can be interrupted and resumed. `--further` begins from the packaged weights
+instead of from scratch, at `FURTHER_FROM` of the run. `--store` writes the averaged weights.
 """
 
 from __future__ import annotations

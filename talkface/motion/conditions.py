@@ -194,8 +194,8 @@ def main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
 def touching(dynamics: np.ndarray, pressed: np.ndarray, rate_hz: float) -> np.ndarray:
     """Let what is nearly shut shut (T, K): a mean of many motions closes lips and lids not quite.
 
-    Where lips are `pressed` (T,) by the voice as far as `PRESSED_LIPS`, they meet at the peak of the press if they are as
-    near as `NEAR_LIPS`, and begin to in the frame before, so that they do not snap; lids as low as `LOW_LIDS` close.
+    Where lips are `pressed` (T,) by the voice as far as `PRESSED_LIPS`, they meet at the peak of the press if they are
+    as near as `NEAR_LIPS`, and begin to in the frame before, so that they do not snap; lids as low as `LOW_LIDS` close.
     """
     dynamics, opening = dynamics.copy(), measure(dynamics)[0]
     near, wide = NEAR_LIPS
