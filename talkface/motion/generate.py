@@ -57,7 +57,7 @@ OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
 LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
 """What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
 
-HEAD_GUIDANCE = {"headPitch": 5.0, "headYaw": 1.0, "headRoll": 1.0}
+HEAD_GUIDANCE = {"headPitch": 4.0, "headYaw": 1.0, "headRoll": 1.0}
 """lambda_A of the head: so guided, its nods follow the stresses of the voice as closely as those it learned from."""
 
 HEAD_DECIDED = 0.5
