@@ -42,7 +42,7 @@ from talkface.space import POSE_AXES, UPPER_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
-GUIDANCE = {"audio": 0.8, "gaze": 1.0, "emotion": 0.15}
+GUIDANCE = {"audio": 0.6, "gaze": 1.0, "emotion": 0.15}
 """lambda_A of the lips' width (VASA-1, sec. 3.2, has .5 for everything), its lambda_g, and how much an asked emotion is
 pressed."""
 
