@@ -65,6 +65,17 @@ def test_batches_and_single_frames_agree(renderer):
     assert np.abs(together - alone).max() <= 1
 
 
+def test_a_chin_that_rises_does_not_bring_the_border_of_the_picture_along(analysis):
+    chin_row = int(analysis.fit.landmarks[152, 1])
+    size = min(chin_row, analysis.image.shape[1])
+    left = int(np.clip(analysis.fit.landmarks[:, 0].mean() - size / 2, 0, analysis.image.shape[1] - size))
+    cut = Renderer(analysis.image[:chin_row], analysis.fit, Crop(left, chin_row - size, size), size=256)
+    raised = cut.draw(pose(jawOpen=-1.2))[0]
+    before, after = (np.abs(np.diff(rows[-12:].astype(int), axis=0)).mean() for rows in (cut.still, raised))
+    assert psnr(raised[128:], cut.still[128:]) < 30
+    assert after > 0.6 * before  # rows that repeat the border would be alike
+
+
 @pytest.fixture
 def two_threads() -> Iterator[None]:
     """As on a machine with two cores; the tests run with one."""

@@ -26,6 +26,8 @@ FIELDS_PER_CELL = 2
 NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])
 GRAZING_NORMAL = 0.45
 NOSE_TIP, CHIN = 1, 152
+MOST_RAISED = 0.8
+"""Of the way to the canvas's lower border: nothing rises further, or the border would follow into the frame."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ class Sheet(torch.nn.Module):
         self.register_buffer("focal", torch.tensor([-camera.focal_px, camera.focal_px], dtype=torch.float32).view(2, 1))
         middle = torch.tensor([camera.centre_x, camera.centre_y], dtype=torch.float32).view(2, 1)
         self.register_buffer("to_middle", middle - self.centres.flatten(1))
+        self.register_buffer("highest", torch.from_numpy(MOST_RAISED * (y + 0.5 - canvas.size)))
         last = torch.tensor([x.shape[1] - 1.0, x.shape[0] - 1.0]).view(2, 1, 1)
         self.register_buffer("unit", 2 / (last * self.cell_px))  # sheets are read at positions from -1 to 1
         self.register_buffer("unit_origin", -1 - self.centres[:, :1, :1] * self.unit)
@@ -169,7 +172,9 @@ class Sheet(torch.nn.Module):
         turned = torch.baddbmm(self.pivot + shift[:, :, None] - rotation @ self.pivot, rotation, moved)
         placed = torch.lerp(moved, turned, self.rigidity)
         flow = placed[:, :2] * (self.focal / placed[:, 2:]) + self.to_middle
-        return flow.view(len(dynamics), *self.centres.shape)
+        flow = flow.view(len(dynamics), *self.centres.shape)
+        flow[:, 1] = torch.maximum(flow[:, 1], self.highest)
+        return flow
 
     def sample(self, field: torch.Tensor, xy: torch.Tensor) -> torch.Tensor:
         """Read a field (B, C, h, w) of this sheet at canvas positions (B, 2, H, W): (B, C, H, W)."""
