@@ -37,8 +37,8 @@ FURTHER_FROM = 0.4
 """How much of a run counts as done when it goes on from the packaged weights."""
 
 FURTHER_SHARE = 0.7
-"""What is stored of such a run: so much of its weights, the rest of those it began with. Held-out voices are heard better
-so than with either (Wortsman et al. 2022 on fine-tuned networks)."""
+"""What is stored of such a run: so much of its weights, the rest of those it began with. Held-out voices are heard
+better so than with either (Wortsman et al. 2022 on fine-tuned networks)."""
 
 
 def targets_of(segments: np.ndarray, start_s: float, speed: float) -> np.ndarray:
