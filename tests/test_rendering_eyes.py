@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from talkface.rendering.canvas import texture
-from talkface.rendering.eye_plates import OVERSAMPLE, eye_plates
+from talkface.rendering.eye_plates import LASH_LENGTH, OVERSAMPLE, eye_plates
 from talkface.rendering.eye_shapes import EYES, TABLE, EyeShape, eye_shape, eye_shapes
 from talkface.rendering.eyes import Eye
 
@@ -173,3 +173,14 @@ def test_a_closed_eye_of_the_portrait_is_left_alone():
     frame = torch.zeros(1, 3, 8, 8)
     Eye(picture(almond()), shape).draw(frame, None, None, torch.ones(1, 3), torch.ones(1, 2))
     assert not frame.any()
+
+
+def test_lashes_of_no_closing_lid_reach_further_than_they_are_long():
+    """Also where they point at who looks: there, their roots once covered all that is below the eye."""
+    shape = almond()
+    still = picture(shape)
+    open_eye = draw(still, shape)
+    beyond = slice(int(80 + 8 + LASH_LENGTH * WIDTH_PX), None)
+    for blink in np.linspace(0.52, 0.535, 31):
+        closing = draw(still, shape, (float(blink), 0.0, 0.0))
+        assert np.abs(closing[beyond] - open_eye[beyond]).max() < 12

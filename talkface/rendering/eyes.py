@@ -22,6 +22,7 @@ LID_RIM = 0.11  # of the eye's width: lashes and the lid's edge, which travel wi
 BARE_FROM, BARE_FULL = 0.02, 0.4  # closing at which painted skin and lashes begin to replace the portrait's own
 LASHES_DENSE = 0.75
 LASHES_TURN = 1.9  # closed lashes point downwards, a little foreshortened
+LASHES_SHORTEST = 0.15  # of their length: pointing at who looks, they have some still
 MEETING_SOFT = 0.05  # of the eye's width
 LINE_LEAST, LINE_MOST = 0.22, 0.55  # darkness of the line where lids meet
 WET_RIM = 0.12  # of the eye's width: what shines at the lower lid's edge, and is hidden when lids meet
@@ -104,7 +105,8 @@ class Eye(torch.nn.Module):
         Lashes point upwards at rest, forwards when the eye is half closed, and downwards when it is closed.
         """
         length = 1 - LASHES_TURN * closing
-        outwards = -below * length / (length**2 + 0.02)
+        seen = length.abs().clamp_min(LASHES_SHORTEST)
+        outwards = torch.where(length < 0, below, -below) / seen
         column = (u + LASH_BESIDE) / (1 + 2 * LASH_BESIDE) * (LASH_COLUMNS - 1)
         row = outwards / (LASH_LENGTH * self.width) * (LASH_ROWS - 1)
         lashes = sample_plate(self.lashes, torch.cat([column, row], 1))

@@ -26,8 +26,9 @@ FIELDS_PER_CELL = 2
 NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])
 GRAZING_NORMAL = 0.45
 NOSE_TIP, CHIN = 1, 152
-MOST_RAISED = 0.8
-"""Of the way to the canvas's lower border: nothing rises further, or the border would follow into the frame."""
+MOST_RAISED, FREE = 0.8, 0.12
+"""Of the way to the canvas's lower border, near it: nothing rises further, or the border would follow into the frame.
+Lips, further away than `FREE` of the canvas, rise as they like."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ class Sheet(torch.nn.Module):
         self.register_buffer("focal", torch.tensor([-camera.focal_px, camera.focal_px], dtype=torch.float32).view(2, 1))
         middle = torch.tensor([camera.centre_x, camera.centre_y], dtype=torch.float32).view(2, 1)
         self.register_buffer("to_middle", middle - self.centres.flatten(1))
-        self.register_buffer("highest", torch.from_numpy(MOST_RAISED * (y + 0.5 - canvas.size)))
+        below = (canvas.size - 0.5 - y) / (FREE * canvas.size)
+        self.register_buffer("highest", torch.from_numpy(-FREE * canvas.size * below * (MOST_RAISED + below)))
         last = torch.tensor([x.shape[1] - 1.0, x.shape[0] - 1.0]).view(2, 1, 1)
         self.register_buffer("unit", 2 / (last * self.cell_px))  # sheets are read at positions from -1 to 1
         self.register_buffer("unit_origin", -1 - self.centres[:, :1, :1] * self.unit)
