@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from talkface.errors import INTERRUPTED
-
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its code; with `INTERRUPTED` when the user interrupts, wherever it is."""
+    """Run the command line and exit with its code: `errors.INTERRUPTED` when the user interrupts, wherever it is."""
     try:
         from talkface.cli import main as run
 
         run(arguments)
     except KeyboardInterrupt:
+        from talkface.errors import INTERRUPTED
+
         print("interrupted", file=sys.stderr)
         exec("")  # Python notes an interrupt inside generated code and would end itself by the signal; this clears it
         sys.exit(INTERRUPTED)
