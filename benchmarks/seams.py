@@ -26,13 +26,13 @@ from talkface.motion import generate
 from talkface.motion.generate import LIPS, OVERLAP, MotionModel
 from talkface.motion.windows import roll_out, starts
 from talkface.options import DEFAULT_STEPS
-from talkface.space import MotionSpace
+from talkface.space import ANGLE_AXES, MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, ControlTracks, SpeechFeatures
 
 LIDS = MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")
 DRIVEN = [name for name in MotionSpace.names if name not in (*LIPS, "speaking")]
 GROUPS = {
-    "head": MotionSpace.columns("headYaw", "headPitch", "headRoll"),
+    "head": MotionSpace.columns(*ANGLE_AXES),
     "eyes": MotionSpace.columns(*(name for name in DRIVEN if name.startswith(("gaze", "eye")))),
     "brows": MotionSpace.columns(*(name for name in DRIVEN if name.startswith("brow"))),
     "all but the lips": MotionSpace.columns(*DRIVEN),

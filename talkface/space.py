@@ -14,7 +14,8 @@ A motion vector (D,) describes one frame *relative to the portrait*: all zeros (
 
 from __future__ import annotations
 
-POSE_AXES = ("headYaw", "headPitch", "headRoll", "headX", "headY", "headDistance")
+ANGLE_AXES = ("headYaw", "headPitch", "headRoll")
+POSE_AXES = (*ANGLE_AXES, "headX", "headY", "headDistance")
 GAZE_AXES = ("gazeYaw", "gazePitch")
 EYE_AXES = ("eyeBlinkLeft", "eyeBlinkRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight")
 MOUTH_AXES = (
@@ -34,7 +35,7 @@ DYNAMICS_AXES = EYE_AXES + MOUTH_AXES + UPPER_AXES
 
 
 UNITS = {
-    **dict.fromkeys(("headYaw", "headPitch", "headRoll", *GAZE_AXES), "deg"),
+    **dict.fromkeys((*ANGLE_AXES, *GAZE_AXES), "deg"),
     **dict.fromkeys(("headX", "headY"), "iod"),
     "headDistance": "ratio",
 }

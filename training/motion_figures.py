@@ -22,14 +22,14 @@ from talkface.motion.generate import OVERLAP, MotionModel
 from talkface.motion.mouth import measure
 from talkface.motion.windows import starts
 from talkface.options import DEFAULT_STEPS
-from talkface.space import MotionSpace
+from talkface.space import ANGLE_AXES, MotionSpace
 from talkface.types import ControlTracks
 from training.motion_data import FPS, MotionClip, read_folder
 from training.motion_losses import ROLLED
 from training.motion_train import blended
 from training.teacher.perform import perform
 
-ANGLES = MotionSpace.columns("headYaw", "headPitch", "headRoll")
+ANGLES = MotionSpace.columns(*ANGLE_AXES)
 BROWS = MotionSpace.columns("browInnerUp", "browOuterUpLeft", "browDownLeft")
 LIDS = MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")
 CLOSED_OPENING = 0.02

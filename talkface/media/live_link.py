@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkface.space import DYNAMICS_AXES, GAZE_AXES, MotionSpace
+from talkface.space import ANGLE_AXES, DYNAMICS_AXES, GAZE_AXES, MotionSpace
 
 RATES = (30, 60)
 LOOK_DEG, LOOK_UP_DEG = 35.0, 25.5
@@ -37,7 +37,7 @@ SHAPES = (
 ANGLES = tuple(f"{part}{turn}" for part in ("Head", "LeftEye", "RightEye") for turn in ("Yaw", "Pitch", "Roll"))
 HEADER = ("Timecode", "BlendShapeCount", *SHAPES, *ANGLES)
 _SIGNS = np.array([-1, -1, 1])
-_HEAD = MotionSpace.columns("headYaw", "headPitch", "headRoll")
+_HEAD = MotionSpace.columns(*ANGLE_AXES)
 _LOOKS = tuple(f"{way}{side}" for way in ("In", "Out", "Up", "Down") for side in ("Left", "Right"))
 _DYNAMICS = {name[0].upper() + name[1:]: MotionSpace.index(name) for name in DYNAMICS_AXES}
 

@@ -26,7 +26,7 @@ from talkface.errors import InputError, UsageError, known_hint
 from talkface.media import live_link
 from talkface.media.files import require_file
 from talkface.options import FRAME_RATES, HEAD_DISTANCE_RANGE
-from talkface.space import GAZE_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, UNITS, MotionSpace
+from talkface.space import ANGLE_AXES, GAZE_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, UNITS, MotionSpace
 from talkface.types import MotionSequence
 
 FORMAT = "talkface motion"
@@ -35,7 +35,7 @@ SUFFIXES = {"npz": ".npz", "csv": ".csv", "livelink": ".csv"}
 COLUMNS = tuple(f"{name}_{UNITS[name]}" if name in UNITS else name for name in MotionSpace.names)
 HINT = "`talkface motion SPEECH -o FILE` writes such files."
 LARGEST = {
-    **dict(zip(("headYaw", "headPitch", "headRoll"), LARGEST_TURN_DEG, strict=True)),
+    **dict(zip(ANGLE_AXES, LARGEST_TURN_DEG, strict=True)),
     **dict.fromkeys(("headX", "headY"), 0.3),
     **dict(zip(GAZE_AXES, LARGEST_GAZE_DEG, strict=True)),
 }

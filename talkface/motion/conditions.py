@@ -15,7 +15,7 @@ from talkface.motion.emotion import emotion_offset
 from talkface.motion.mouth import JAW_RISES, PRESSED, measure
 from talkface.motion.voice import silence_of
 from talkface.options import AMPLITUDE_RANGE
-from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MOUTH_AXES, MotionSpace
+from talkface.space import ANGLE_AXES, DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MOUTH_AXES, MotionSpace
 from talkface.types import ControlTracks, SpeechFeatures
 
 AXES = tuple(name for name in MotionSpace.names if name != "speaking")
@@ -24,7 +24,7 @@ AXES = tuple(name for name in MotionSpace.names if name != "speaking")
 COLUMNS = MotionSpace.columns(*AXES)
 _TURN = MotionSpace.columns("headYaw", "headPitch")
 _DISTANCE = MotionSpace.index("headDistance")
-_ANGLES = MotionSpace.columns("headYaw", "headPitch", "headRoll")
+_ANGLES = MotionSpace.columns(*ANGLE_AXES)
 _SHIFT = MotionSpace.columns("headX", "headY")
 _LIDS = [DYNAMICS_AXES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 _MOUTH = [DYNAMICS_AXES.index(name) for name in MOUTH_AXES]

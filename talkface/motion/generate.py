@@ -38,7 +38,7 @@ from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.voice import contact_curve, sample, speaking_curve
 from talkface.motion.windows import average, roll_out
 from talkface.options import DEFAULT_STEPS
-from talkface.space import POSE_AXES, UPPER_AXES, MotionSpace
+from talkface.space import ANGLE_AXES, POSE_AXES, UPPER_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
@@ -81,7 +81,7 @@ SMOOTHING = {
 OVERLAP = 14
 PARTS = tuple(
     np.array([i for i, name in enumerate(conditions.AXES) if name.startswith(part)])
-    for part in (("headYaw", "headPitch", "headRoll"), "gaze", "eye", "brow")
+    for part in (ANGLE_AXES, "gaze", "eye", "brow")
 )
 """Columns of what moves together; a window takes over from the one before when all of them are calm."""
 
@@ -356,7 +356,7 @@ def generate(
 
 def liveliness(departure: np.ndarray) -> float:
     """Spread of the head's angles in departures (T, M) of the first seconds, in degrees; 0 if they do not blink."""
-    head = departure[:, [conditions.AXES.index(name) for name in HEAD_GUIDANCE]]
+    head = departure[:, [conditions.AXES.index(name) for name in ANGLE_AXES]]
     return float(head.std(0).mean()) if conditions.blinks(departure) else 0.0
 
 

@@ -153,8 +153,8 @@ class Sheet(torch.nn.Module):
         self.register_buffer("focal", torch.tensor([-camera.focal_px, camera.focal_px], dtype=torch.float32).view(2, 1))
         middle = torch.tensor([camera.centre_x, camera.centre_y], dtype=torch.float32).view(2, 1)
         self.register_buffer("to_middle", middle - self.centres.flatten(1))
-        below = (canvas.size - 0.5 - y) / (FREE * canvas.size)
-        self.register_buffer("highest", torch.from_numpy(-FREE * canvas.size * below * (MOST_RAISED + below)))
+        below = canvas.size - 0.5 - y
+        self.register_buffer("highest", torch.from_numpy(-below * (MOST_RAISED + below / (FREE * canvas.size))))
         last = torch.tensor([x.shape[1] - 1.0, x.shape[0] - 1.0]).view(2, 1, 1)
         self.register_buffer("unit", 2 / (last * self.cell_px))  # sheets are read at positions from -1 to 1
         self.register_buffer("unit_origin", -1 - self.centres[:, :1, :1] * self.unit)

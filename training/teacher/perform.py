@@ -11,7 +11,7 @@ import numpy as np
 from talkface.motion.conditions import EMOTION_ONSET_S, LARGEST_AMPLITUDE, STEADY_EYES, main_gaze
 from talkface.motion.curves import ease, soft_limit
 from talkface.motion.emotion import emotion_offset
-from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MotionSpace
+from talkface.space import ANGLE_AXES, DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 from training.teacher import eyes, life
 from training.teacher.articulation import articulate
@@ -68,7 +68,7 @@ def _add_life(values: np.ndarray, rhythm: Rhythm, tracks: ControlTracks, times_s
         angles[:, 1] += 0.2 * life.breathing(rhythm, seed)
         turn = soft_limit(amplitude * _read(angles, rhythm, times_s), LARGEST_TURN_DEG)
         values[:, MotionSpace.columns("headX", "headY")] += amplitude * _read(shift, rhythm, times_s)
-    values[:, MotionSpace.columns("headYaw", "headPitch", "headRoll")] += turn
+    values[:, MotionSpace.columns(*ANGLE_AXES)] += turn
     fixed = eyes.fixations(rhythm, seed)
     rest = np.outer(ease(times_s / 0.8), [0.0, style.gaze_pitch_deg])
     gaze = amplitude * (eyes.gaze_curve(fixed, times_s, seed) + rest) - STEADY_EYES * turn[:, :2]
