@@ -30,6 +30,7 @@ from talkface.motion.generate import LIPS_WEIGHTS_NAME, WEIGHTS_NAME
 from talkface.motion.schedule import DIFFUSION_STEPS, add_noise, alphas_cumprod
 from training.motion_batches import Batch, Windows, spread_of
 from training.motion_data import SOURCES, read_folder
+from training.motion_habits import without_habits
 from training.motion_losses import TERMS, Spreads, losses, measure_spreads, total
 from training.speech_phones import PHONES
 from training.store import store
@@ -256,7 +257,7 @@ def main() -> None:
     if args.store:
         store_weights(Run(args.run, net, device), args.figures, lips=args.lips)
         return
-    clips = read_folder(args.data, held_out=False)
+    clips = without_habits(read_folder(args.data, held_out=False))
     mean, spread = spread_of(clips)
     net.axis_mean.copy_(torch.from_numpy(mean))
     net.axis_spread.copy_(torch.from_numpy(spread))

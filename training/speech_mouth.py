@@ -3,9 +3,10 @@
     python -m training.speech_mouth --data ../shared/data --cache training/runs/speech --penalty .15
 
 Only the opening and spread columns (targets and insistence) and the widths of their two kernels are fitted: few enough
-numbers that two speakers teach something about all. The loss is 1 - correlation per clip, so a speaker's own scale and
-resting width do not matter. GRID speaker 1 teaches opening and width, FACEGOOD (Mandarin) width only: its openings are
-blendshapes of another rig. The eleven other GRID speakers are held out. Prints the new table and kernels.
+numbers that two speakers teach something about all. How far vowels open is not fitted (`visemes.BY_PHONETICS`). The loss
+is 1 - correlation per clip, so a speaker's own scale and resting width do not matter. GRID speaker 1 teaches opening and
+width, FACEGOOD (Mandarin) width only: its openings are blendshapes of another rig. The eleven other GRID speakers are
+held out. Prints the new table and kernels.
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ class Table(nn.Module):
         self.log_dominance = nn.Parameter(tensor(np.log(dominance[:, columns])))
         self.log_width_ms = nn.Parameter(tensor(np.log([articulation.KERNEL_MS[name] for name in CHANNELS])))
         self.jaw_narrows = nn.Parameter(torch.tensor(-0.18))
+        fitted = torch.ones_like(self.targets)
+        fitted[[phone_names.index(name) for name in visemes.BY_PHONETICS], CHANNELS.index("opening")] = 0
+        self.targets.register_hook(lambda gradient: gradient * fitted)
         self.start = {name: value.detach().clone() for name, value in self.named_parameters()}
 
     def smooth(self, curve: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:

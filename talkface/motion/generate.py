@@ -213,6 +213,8 @@ class MotionModel:
         self.net, self.lips = (part.to(self.device).eval() for part in (net, lips or net))
         self.kept = alphas_cumprod().to(self.device)
         self.mean, self.spread = (part.cpu().numpy() for part in (net.axis_mean, net.axis_spread))
+        lips_mean, lips_spread = (part.cpu().numpy() for part in (self.lips.axis_mean, self.lips.axis_spread))
+        self.lips_gain, self.lips_shift = lips_spread / self.spread, (lips_mean - self.mean) / self.spread
 
     @classmethod
     def load(cls, device: str | torch.device = "cpu") -> MotionModel:
@@ -254,7 +256,7 @@ class MotionModel:
         return (made * self.spread + self.mean) * gain
 
     def _lips(self, inputs: Inputs, tracks: ControlTracks) -> np.ndarray:
-        """The mean of all motions (T, M) that fit the voice, of which the lips are used."""
+        """The mean of all motions (T, M) that fit the voice, of which the lips are used, in the units of `net`."""
         config, plan, last = self.lips.config, lip_passes(tracks), len(self.kept) - 1
         half = config.window // 2
         begins = range(-half, len(tracks), half)
@@ -266,7 +268,7 @@ class MotionModel:
                 made = self._denoise(self.lips, inputs, some, plan)(nothing, last)
                 yield from zip(some, made.cpu().numpy(), strict=True)
 
-        return average(len(tracks), config.window, guesses())
+        return average(len(tracks), config.window, guesses()) * self.lips_gain + self.lips_shift
 
     def _denoise(
         self,
