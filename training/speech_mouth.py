@@ -3,10 +3,10 @@
     python -m training.speech_mouth --data ../shared/data --cache training/runs/speech --penalty .15
 
 Only the opening and spread columns (targets and insistence) and the widths of their two kernels are fitted: few enough
-numbers that two speakers teach something about all. How far vowels open is not fitted (`visemes.BY_PHONETICS`). The loss
-is 1 - correlation per clip, so a speaker's own scale and resting width do not matter. GRID speaker 1 teaches opening and
-width, FACEGOOD (Mandarin) width only: its openings are blendshapes of another rig. The eleven other GRID speakers are
-held out. Prints the new table and kernels.
+numbers that two speakers teach something about all. How far vowels open is not fitted (`visemes.BY_PHONETICS`). The
+loss is 1 - correlation per clip, so a speaker's own scale and resting width do not matter. GRID speaker 1 teaches
+opening and width, FACEGOOD (Mandarin) width only: its openings are blendshapes of another rig. The eleven other GRID
+speakers are held out. Prints the new table and kernels.
 """
 
 from __future__ import annotations
