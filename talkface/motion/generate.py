@@ -49,9 +49,9 @@ pressed."""
 OPENING_GUIDANCE = 0.4
 """lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
 
-TEACHER, REAL, ANY = "teacher", "grid_s1", "any"
+TEACHER, REAL = "teacher", "grid_s1"
 REAL_SHARE = 0.6
-"""How much of the lips' opening and width is guessed as for tracked real lips; the rest, as for any recording."""
+"""How much of the lips' opening and width is guessed as for tracked real lips; the rest, as the teacher's."""
 
 OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
 LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
@@ -119,18 +119,18 @@ def lip_passes(tracks: ControlTracks) -> list[Pass]:
     opens = np.isin(conditions.AXES, axis_names(*OPENING_PER_UNIT))
     audio = np.where(opens, OPENING_GUIDANCE, GUIDANCE["audio"]).astype(np.float32)
     strengths = {"audio": audio} | ({"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {})
-    first, *others = _guidance(strengths, ANY)
+    first, *others = _guidance(strengths)
     calm = 1 - float(tracks.emotion[:, 1:].max(initial=0))  # the real lips were read without any emotion
     real = REAL_SHARE * calm * np.isin(conditions.AXES, OPENING).astype(np.float32)
     return [replace(first, weight=first.weight - real), Pass(REAL, None, real), *others]
 
 
-def _guidance(strengths: dict[str, float | np.ndarray], source: str = TEACHER) -> list[Pass]:
+def _guidance(strengths: dict[str, float | np.ndarray]) -> list[Pass]:
     """Classifier-free guidance, its strengths one number or (M,): everything known, less the guess without each."""
     every = np.ones(len(conditions.AXES), np.float32)
     return [
-        Pass(source, None, (1 + sum(strengths.values())) * every),
-        *(Pass(source, name, -strength * every) for name, strength in strengths.items()),
+        Pass(TEACHER, None, (1 + sum(strengths.values())) * every),
+        *(Pass(TEACHER, name, -strength * every) for name, strength in strengths.items()),
     ]
 
 
@@ -285,7 +285,7 @@ class MotionModel:
         for row, one in enumerate(plan):
             if one.without:
                 keep[row, CONDITIONS.index(one.without)] = 0
-        source = torch.tensor([[*config.sources, ANY].index(one.source) for one in plan])
+        source = torch.tensor([config.sources.index(one.source) for one in plan])
         past = np.zeros((config.context, len(config.axes)), np.float32) if previous is None else previous
 
         def batch(rows: list[np.ndarray]) -> torch.Tensor:
