@@ -132,7 +132,7 @@ def test_real_lips_open_the_mouth_but_neither_press_it_nor_feel():
 
 
 def test_seeds_differ_in_head_brows_lids_and_smile(model):
-    first, other = (model.departures(voice(1.0), FIVE_ROWS, seed, 3) for seed in (1, 2))
+    first, other = (model.departures(voice(1.0), FIVE_ROWS, seed, 3).values for seed in (1, 2))
     for name in ("headYaw", "browInnerUp", "mouthSmileLeft", "eyeBlinkLeft"):
         assert not np.allclose(first[:, AXES.index(name)], other[:, AXES.index(name)])
 
@@ -194,7 +194,7 @@ def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch):
     model.device, model.net, model.kept = meta, model.net.to(meta), model.kept.to(meta)
     monkeypatch.setattr(torch.Tensor, "cpu", lambda self: reads.append(1) or torch.zeros(self.shape))
     moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 75, 25.0)
-    assert model.departures(voice(3.0), moody, 1, 5).shape == (75, len(AXES))
+    assert model.departures(voice(3.0), moody, 1, 5).values.shape == (75, len(AXES))
     assert len(reads) <= len(starts(75, CONFIG.window, OVERLAP)) + DRAWS  # and one read for the lips of all
 
 
@@ -322,12 +322,14 @@ def test_the_head_moves_as_much_as_real_heads_and_is_not_jittery(example):
 
 
 def test_windows_join_without_a_seam(speech):
-    features, model = heard(speech), MotionModel.load()
+    features, model = heard(speech), seams.Noting.load()
     for seed in SEEDS:
         made = seams.perform(model, features, seed)
         assert len(made.joins) >= 2
+        assert len(made.lip_joins) >= 4
         for group in ("head", "brows", "all but the lips"):
             assert seams.above(seams.changes(made.values, group), made.joins)[0] == 0
+        assert seams.above(seams.changes(made.values, "lips"), made.lip_joins)[0] == 0
 
 
 def test_the_chin_dips_on_stresses(example, speech):

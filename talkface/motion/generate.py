@@ -2,7 +2,8 @@
 
 1. The voice becomes rows of what is heard, the controls rows of what is asked (`conditions`).
 2. The lips, which the voice determines, are the guess from pure noise: the mean of all that fits the voice. Windows
-   that overlap by half are guessed side by side and averaged, so lips have no seams and are the same for every seed.
+   that overlap are guessed side by side and averaged, one giving way to the next from calm moment to calm moment, so
+   lips have no seams and are the same for every seed.
 3. Window after window, DDIM turns noise from the seed into the rest, as departures from rest (`windows`, `sampler`);
    the voice guides the head's nods and turns, and a window takes over from the one before in a calm moment.
 4. Departures become motion: amplitude scales head and expression, asked gaze and distance are put back exactly.
@@ -85,6 +86,8 @@ PARTS = tuple(
 )
 """Columns of what moves together; a window takes over from the one before when all of them are calm."""
 
+LIP_COLUMNS = np.isin(conditions.AXES, LIPS)
+
 WINDOWS_AT_ONCE = 8
 """Windows of lips guessed together: more would need more memory and be no faster on a CPU."""
 
@@ -132,6 +135,16 @@ def _guidance(strengths: dict[str, float | np.ndarray], source: str = TEACHER) -
         Pass(source, None, (1 + sum(strengths.values())) * every),
         *(Pass(source, name, -strength * every) for name, strength in strengths.items()),
     ]
+
+
+@dataclass(frozen=True)
+class Departures:
+    """Departures (T, M) from rest at 25 frames/s before amplitude, and the frames at which a window takes over: of
+    what is drawn (`joins`), and of the lips (`lip_joins`), from where the next one counts little by little."""
+
+    values: np.ndarray
+    joins: list[int]
+    lip_joins: list[int]
 
 
 class Inputs:
@@ -220,12 +233,12 @@ class MotionModel:
         return cls(load_denoiser(WEIGHTS_NAME), load_denoiser(LIPS_WEIGHTS_NAME), device)
 
     @torch.inference_mode()
-    def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> np.ndarray:
-        """Departures (T, M) at 25 frames/s, for controls of T rows at that rate, before amplitude."""
+    def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> Departures:
+        """What the model makes of a voice, for controls of T rows at 25 frames/s."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
         inputs, turn = Inputs(features, tracks, config), round(HEAD_DECIDED * DIFFUSION_STEPS) - 1
         plans = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
-        lips, decided = self._lips(inputs, tracks), np.isin(config.axes, LIPS)
+        lips, lip_joins = self._lips(inputs, tracks)
         noise = Noise(config.window, len(config.axes), generator)
         early = min(len(tracks), round(EARLY_S * MOTION_RATE_HZ))
 
@@ -236,7 +249,7 @@ class MotionModel:
             while len(draws) < (DRAWS if start == 0 else 1):
                 chance = noise.following()
                 drawn = ddim(guess, chance.to(self.device), self.kept, steps)[0].cpu().numpy()
-                drawn[: len(known), decided] = known[:, decided]
+                drawn[: len(known), LIP_COLUMNS] = known[:, LIP_COLUMNS]
                 draws.append((liveliness(self._real(drawn)[:early]), chance, drawn))
                 if draws[-1][0] >= LIVELY_DEG:
                     break
@@ -245,19 +258,18 @@ class MotionModel:
             return liveliest
 
         rest = -self.mean / self.spread
-        made, _ = roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window, PARTS)
-        return calm(self._real(made))
+        made, joins = roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window, PARTS)
+        return Departures(calm(self._real(made)), joins, lip_joins)
 
     def _real(self, made: np.ndarray) -> np.ndarray:
         """What the denoiser made (T, M), in the units of the motion."""
         gain = np.array([HEAD_GAIN.get(name, 1.0) for name in self.net.config.axes], np.float32)
         return (made * self.spread + self.mean) * gain
 
-    def _lips(self, inputs: Inputs, tracks: ControlTracks) -> np.ndarray:
-        """The mean of all motions (T, M) that fit the voice, of which the lips are used."""
+    def _lips(self, inputs: Inputs, tracks: ControlTracks) -> tuple[np.ndarray, list[int]]:
+        """The mean of all motions (T, M) that fit the voice, of which the lips are used, and where windows meet."""
         config, plan, last = self.lips.config, lip_passes(tracks), len(self.kept) - 1
-        half = config.window // 2
-        begins = range(-half, len(tracks), half)
+        begins = range(-(config.window // 3), len(tracks), (config.window - OVERLAP) // 2)
 
         def guesses() -> Iterator[tuple[int, np.ndarray]]:
             for i in range(0, len(begins), WINDOWS_AT_ONCE):
@@ -266,7 +278,7 @@ class MotionModel:
                 made = self._denoise(self.lips, inputs, some, plan)(nothing, last)
                 yield from zip(some, made.cpu().numpy(), strict=True)
 
-        return average(len(tracks), config.window, guesses())
+        return average(len(tracks), config.window, OVERLAP, guesses(), LIP_COLUMNS)
 
     def _denoise(
         self,
@@ -309,7 +321,7 @@ class MotionModel:
         times_s = np.arange(frames) / fps
         grid_s = np.arange(int(np.ceil(frames / fps * MOTION_RATE_HZ)) + MARGIN_FRAMES) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
-        departures = self.departures(features, asked, seed, steps)
+        departures = self.departures(features, asked, seed, steps).values
         closing = sample(contact_curve(features.phones, features.phone_names, "close"), times_s)
         values = np.empty((frames, MotionSpace.size), np.float32)
         for first in range(0, frames, BLOCK_FRAMES):
