@@ -98,7 +98,7 @@ def test_silence_without_amplitude_is_exactly_the_portrait(model):
 def test_passes_sum_to_one_and_guide_only_what_is_asked():
     nothing, gaze = (ControlTracks.constant(Controls(yaw), 3, 25.0) for yaw in (0.0, 9.0))
     moody = ControlTracks.constant(Controls(emotions=(("sad", 0.5),)), 3, 25.0)
-    for tracks, course, lips in ((nothing, [], []), (gaze, ["gaze"], []), (moody, ["emotion"], ["emotion"])):
+    for tracks, course, lips in ((nothing, [], []), (gaze, [], []), (moody, ["emotion"], ["emotion"])):
         plans = [generate_module.course_passes(tracks, nodding=nodding) for nodding in (True, False)]
         plans.append(generate_module.lip_passes(tracks))
         for plan, left_out in zip(plans, (["audio", *course], course, ["audio", *lips]), strict=True):
@@ -364,6 +364,11 @@ def test_the_eyes_look_where_they_are_asked_to(example, gaze_deg):
     np.testing.assert_allclose(np.median(held[25:], axis=0), GAZE_GAIN * gaze_deg, atol=3)
     still = example(gaze_yaw_deg=gaze_deg[0], gaze_pitch_deg=gaze_deg[1], amplitude=0.0)
     np.testing.assert_allclose(still[25:, MotionSpace.gaze], np.tile(GAZE_GAIN * gaze_deg, (len(still) - 25, 1)))
+
+
+def test_the_head_turns_with_a_gaze_far_aside_and_never_away_from_it(example):
+    left, right = (example(gaze_yaw_deg=yaw)[25:, MotionSpace.index("headYaw")].mean() for yaw in (-30.0, 30.0))
+    assert right - left > 6
 
 
 @pytest.mark.parametrize("distance", [0.7, 1.0, 1.5])

@@ -43,9 +43,9 @@ from talkface.space import ANGLE_AXES, POSE_AXES, UPPER_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
-GUIDANCE = {"audio": 0.6, "gaze": 1.0, "emotion": 0.15}
-"""lambda_A of the lips' width (VASA-1, sec. 3.2, has .5 for everything), its lambda_g, and how much an asked emotion is
-pressed."""
+GUIDANCE = {"audio": 0.6, "emotion": 0.15}
+"""lambda_A of the lips' width (VASA-1, sec. 3.2, has .5 for everything), and how much an asked emotion is pressed. An
+asked gaze is put back exactly: guided too (lambda_g = 1), heads turned away from it."""
 
 OPENING_GUIDANCE = 0.4
 """lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
@@ -109,23 +109,24 @@ class Pass:
 
 
 def course_passes(tracks: ControlTracks, *, nodding: bool) -> list[Pass]:
-    """The guesses of a step on the way from noise to motion, guided by the gaze and the emotion where one is asked,
-    and as long as the head's course is open (`nodding`) by the voice."""
+    """The guesses of a step on the way from noise to motion, guided by an asked emotion, and as long as the head's
+    course is open (`nodding`) by the voice."""
     head = np.array([HEAD_GUIDANCE.get(name, 0.0) for name in conditions.AXES], np.float32)
-    asked = {"gaze": tracks.gaze_deg.any(), "emotion": tracks.emotion.any()}
-    strengths = {name: GUIDANCE[name] for name, wanted in asked.items() if wanted}
-    return _guidance(({"audio": head} if nodding else {}) | strengths)
+    return _guidance(({"audio": head} if nodding else {}) | _by_emotion(tracks))
 
 
 def lip_passes(tracks: ControlTracks) -> list[Pass]:
     """The guesses whose blend is the mean of the lips, guided by the voice and by an asked emotion."""
     opens = np.isin(conditions.AXES, axis_names(*OPENING_PER_UNIT))
     audio = np.where(opens, OPENING_GUIDANCE, GUIDANCE["audio"]).astype(np.float32)
-    strengths = {"audio": audio} | ({"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {})
-    first, *others = _guidance(strengths, ANY)
+    first, *others = _guidance({"audio": audio} | _by_emotion(tracks), ANY)
     calm = 1 - float(tracks.emotion[:, 1:].max(initial=0))  # the real lips were read without any emotion
     real = REAL_SHARE * calm * np.isin(conditions.AXES, OPENING).astype(np.float32)
     return [replace(first, weight=first.weight - real), Pass(REAL, None, real), *others]
+
+
+def _by_emotion(tracks: ControlTracks) -> dict[str, float]:
+    return {"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {}
 
 
 def _guidance(strengths: dict[str, float | np.ndarray], source: str = TEACHER) -> list[Pass]:
