@@ -5,9 +5,9 @@ Usage
 
 The speeches are joined to one performance and made under several seeds. A change is what a group of axes moves between
 two frames, each axis over its own spread. Those at a border - from the last frame of a window to the first of the next,
-or, of the lips, where a window that is averaged begins - are compared with the 99th percentile of all others of the
-same performance; and so are bends, what a change differs from the one before, there and a frame later. Frames with a
-blink do not count for the eyes.
+or, of the lips, to the first in which the next of the averaged windows counts - are compared with the 99th percentile
+of all others of the same performance; and so are bends, what a change differs from the one before, there and a frame
+later. Frames with a blink do not count for the eyes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 
 from benchmarks.cases import FPS
 from benchmarks.performances import chained
 from benchmarks.quality import publish
-from talkface.motion import generate
-from talkface.motion.generate import LIPS, OVERLAP, MotionModel
-from talkface.motion.windows import roll_out, starts
+from talkface.motion.generate import LIPS, OVERLAP, Departures, MotionModel
+from talkface.motion.windows import starts
 from talkface.options import DEFAULT_STEPS
 from talkface.space import ANGLE_AXES, MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, ControlTracks, SpeechFeatures
@@ -52,20 +50,24 @@ class Performance:
     lip_joins: list[int]
 
 
-def perform(model: MotionModel, features: SpeechFeatures, seed: int) -> Performance:
-    """One performance of a whole speech, its borders noted while it is made."""
-    frames, window = round(len(features.level_db) / FEATURE_RATE_HZ * FPS), model.net.config.window
-    joins: list[int] = []
+class Noting(MotionModel):
+    """A motion model that keeps what it made last, with its borders."""
 
-    def noting(*args) -> tuple[np.ndarray, list[int]]:
-        motion, found = roll_out(*args)
-        joins.extend(join for join in found if join < frames)
-        return motion, found
+    made: Departures
 
+    def departures(self, *args) -> Departures:
+        """As those of any motion model."""
+        self.made = super().departures(*args)
+        return self.made
+
+
+def perform(model: Noting, features: SpeechFeatures, seed: int) -> Performance:
+    """One performance of a whole speech, and its borders."""
+    frames = round(len(features.level_db) / FEATURE_RATE_HZ * FPS)
     tracks = ControlTracks.constant(Controls(), frames, FPS)
-    with mock.patch.object(generate, "roll_out", noting):
-        values = model.perform(features, tracks, float(FPS), frames, seed, DEFAULT_STEPS).values
-    return Performance(values, joins, list(range(window // 2, frames, window // 2)))
+    values = model.perform(features, tracks, float(FPS), frames, seed, DEFAULT_STEPS).values
+    borders = ([join for join in joins if join < frames] for joins in (model.made.joins, model.made.lip_joins))
+    return Performance(values, *borders)
 
 
 def changes(values: np.ndarray, group: str, order: int = 1) -> np.ndarray:
@@ -133,7 +135,7 @@ def main() -> None:
     for path in args.speech:
         with open_speech(path) as voice:
             parts.append(listen(voice, pick_device("cpu")))
-    model, features = MotionModel.load(), chained(parts)
+    model, features = Noting.load(), chained(parts)
     text = report([perform(model, features, seed) for seed in range(args.seeds)], model.net.config.window)
     if args.readme:
         publish(args.readme, text, "seams")

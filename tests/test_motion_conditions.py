@@ -10,14 +10,16 @@ from talkface.motion.conditions import (
     AXES,
     COLUMNS,
     GAZE_GAIN,
+    HEAD_SHARE,
     STEADY_EYES,
     from_departure,
     mirrored,
     to_departure,
 )
+from talkface.motion.curves import soft_limit
 from talkface.motion.mouth import measure
 from talkface.options import EMOTIONS
-from talkface.space import DYNAMICS_AXES, MotionSpace
+from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, MotionSpace
 from talkface.types import Controls, ControlTracks, SpeechFeatures
 
 FPS, FRAMES = 25.0, 40
@@ -60,6 +62,18 @@ def test_the_asked_gaze_is_held_while_the_head_turns():
     values = motion(departure, gaze_yaw_deg=8.0, gaze_pitch_deg=-4.0)
     held = values[:, MotionSpace.gaze] + STEADY_EYES * values[:, ANGLES[:2]]
     np.testing.assert_allclose(held[10:], np.tile(GAZE_GAIN * [8.0, -4.0], (FRAMES - 10, 1)), atol=1e-5)
+
+
+def test_the_head_takes_its_share_of_a_gaze_far_aside_and_the_eyes_keep_theirs():
+    still, turns = np.zeros((FRAMES, len(AXES)), np.float32), MotionSpace.columns("headYaw", "headPitch")
+    near, far = motion(still, gaze_yaw_deg=10.0), motion(still, gaze_yaw_deg=-20.0, gaze_pitch_deg=10.0)
+    assert not near[:, turns].any()
+    np.testing.assert_allclose(far[-1, turns], HEAD_SHARE * np.array([-10, 5]), atol=1e-5)
+    eyes_deg = soft_limit(GAZE_GAIN * [-20, 10], LARGEST_GAZE_DEG)
+    np.testing.assert_allclose(far[-1, MotionSpace.gaze], eyes_deg, atol=1e-5)
+    assert not motion(still, gaze_yaw_deg=20.0, amplitude=0.0)[:, turns].any()
+    held = replace(tracks(gaze_yaw_deg=20.0), head_deg=np.ones((FRAMES, 3)))
+    assert (from_departure(still, held, TIMES_S, silent=False)[:, ANGLES] == 1).all()
 
 
 def test_the_first_frame_is_the_portrait():

@@ -98,7 +98,7 @@ def test_silence_without_amplitude_is_exactly_the_portrait(model):
 def test_passes_sum_to_one_and_guide_only_what_is_asked():
     nothing, gaze = (ControlTracks.constant(Controls(yaw), 3, 25.0) for yaw in (0.0, 9.0))
     moody = ControlTracks.constant(Controls(emotions=(("sad", 0.5),)), 3, 25.0)
-    for tracks, course, lips in ((nothing, [], []), (gaze, ["gaze"], []), (moody, ["emotion"], ["emotion"])):
+    for tracks, course, lips in ((nothing, [], []), (gaze, [], []), (moody, ["emotion"], ["emotion"])):
         plans = [generate_module.course_passes(tracks, nodding=nodding) for nodding in (True, False)]
         plans.append(generate_module.lip_passes(tracks))
         for plan, left_out in zip(plans, (["audio", *course], course, ["audio", *lips]), strict=True):
@@ -132,7 +132,7 @@ def test_real_lips_open_the_mouth_but_neither_press_it_nor_feel():
 
 
 def test_seeds_differ_in_head_brows_lids_and_smile(model):
-    first, other = (model.departures(voice(1.0), FIVE_ROWS, seed, 3) for seed in (1, 2))
+    first, other = (model.departures(voice(1.0), FIVE_ROWS, seed, 3).values for seed in (1, 2))
     for name in ("headYaw", "browInnerUp", "mouthSmileLeft", "eyeBlinkLeft"):
         assert not np.allclose(first[:, AXES.index(name)], other[:, AXES.index(name)])
 
@@ -194,7 +194,7 @@ def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch):
     model.device, model.net, model.kept = meta, model.net.to(meta), model.kept.to(meta)
     monkeypatch.setattr(torch.Tensor, "cpu", lambda self: reads.append(1) or torch.zeros(self.shape))
     moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 75, 25.0)
-    assert model.departures(voice(3.0), moody, 1, 5).shape == (75, len(AXES))
+    assert model.departures(voice(3.0), moody, 1, 5).values.shape == (75, len(AXES))
     assert len(reads) <= len(starts(75, CONFIG.window, OVERLAP)) + DRAWS  # and one read for the lips of all
 
 
@@ -322,12 +322,14 @@ def test_the_head_moves_as_much_as_real_heads_and_is_not_jittery(example):
 
 
 def test_windows_join_without_a_seam(speech):
-    features, model = heard(speech), MotionModel.load()
+    features, model = heard(speech), seams.Noting.load()
     for seed in SEEDS:
         made = seams.perform(model, features, seed)
         assert len(made.joins) >= 2
+        assert len(made.lip_joins) >= 4
         for group in ("head", "brows", "all but the lips"):
             assert seams.above(seams.changes(made.values, group), made.joins)[0] == 0
+        assert seams.above(seams.changes(made.values, "lips"), made.lip_joins)[0] == 0
 
 
 def test_the_chin_dips_on_stresses(example, speech):
@@ -362,6 +364,11 @@ def test_the_eyes_look_where_they_are_asked_to(example, gaze_deg):
     np.testing.assert_allclose(np.median(held[25:], axis=0), GAZE_GAIN * gaze_deg, atol=3)
     still = example(gaze_yaw_deg=gaze_deg[0], gaze_pitch_deg=gaze_deg[1], amplitude=0.0)
     np.testing.assert_allclose(still[25:, MotionSpace.gaze], np.tile(GAZE_GAIN * gaze_deg, (len(still) - 25, 1)))
+
+
+def test_the_head_turns_with_a_gaze_far_aside_and_never_away_from_it(example):
+    left, right = (example(gaze_yaw_deg=yaw)[25:, MotionSpace.index("headYaw")].mean() for yaw in (-30.0, 30.0))
+    assert right - left > 6
 
 
 @pytest.mark.parametrize("distance", [0.7, 1.0, 1.5])

@@ -71,15 +71,47 @@ def test_a_short_speech_is_one_window_cut_off():
     assert not joins
 
 
+def waving(start: int, count: int = 20) -> np.ndarray:
+    """A window that rests in frames 100, 112, 124 ... and moves most between them."""
+    return np.sin((np.arange(start, start + count) - 100) * np.pi / 12)[:, None].astype(np.float32) ** 3
+
+
 def test_windows_that_agree_average_to_what_they_say():
     truth = np.random.default_rng(0).normal(size=(70, 3)).astype(np.float32)
     padded = np.concatenate([np.full((10, 3), 9.0, np.float32), truth, np.full((30, 3), 9.0, np.float32)])
-    guesses = [(start, padded[start + 10 : start + 30]) for start in range(-10, 70, 10)]
-    np.testing.assert_allclose(average(70, 20, guesses), truth, atol=1e-5)
+    guesses = [(start, padded[start + 10 : start + 30]) for start in range(-7, 70, 7)]
+    motion, joins = average(70, 20, 6, guesses, slice(None))
+    np.testing.assert_allclose(motion, truth, atol=1e-5)
+    assert all(join - start in range(8, 14) for join, (start, _) in zip(joins, guesses, strict=False))
 
 
 def test_an_average_goes_over_from_one_window_to_the_next():
-    guesses = [(start, np.full((20, 1), start, np.float32)) for start in range(-10, 40, 10)]
-    motion = average(40, 20, guesses)[:, 0]
-    assert (np.diff(motion) > 0).all()
+    guesses = [(start, np.full((20, 1), start, np.float32)) for start in range(-6, 40, 7)]
+    motion = average(40, 20, 6, guesses, slice(None))[0][:, 0]
+    assert (np.diff(motion) >= 0).all()
     assert np.diff(motion).max() < 1.1
+
+
+def test_averaged_windows_begin_to_count_where_they_and_their_neighbours_are_calm():
+    guesses = [(start, waving(start, 40) + start) for start in range(-12, 100, 12)]
+    joins = average(100, 40, 16, guesses, slice(None))[1]
+    steps = np.abs(np.diff(waving(0, 101)[:, 0]))
+    assert len(joins) >= 7
+    assert max(steps[join - 1] for join in joins) < 0.1 * steps.max()
+
+
+def test_only_the_columns_asked_decide_where_an_average_goes_over():
+    restless = np.random.default_rng(0).normal(size=(240, 1)).astype(np.float32)
+
+    def joins(beside: np.ndarray) -> list[int]:
+        guesses = [(s, np.hstack([waving(s, 40), beside[s + 50 : s + 90]])) for s in range(-12, 100, 12)]
+        return average(100, 40, 16, guesses, np.array([0]))[1]
+
+    assert joins(0 * restless) == joins(restless)
+
+
+def test_a_short_speech_is_what_its_window_says():
+    guesses = [(-6, np.arange(-6, 14, dtype=np.float32)[:, None])]
+    motion, joins = average(3, 20, 6, guesses, slice(None))
+    np.testing.assert_array_equal(motion[:, 0], [0, 1, 2])
+    assert not joins

@@ -69,6 +69,19 @@ def test_the_first_trace_of_a_blink_is_no_visible_switch():
         assert np.abs(after - before).mean() < 0.15
 
 
+def test_lids_follow_an_eye_that_looks_down_and_leave_it_open():
+    """The upper one most, the lower one too: so people still show more than half of the eye."""
+    shape = almond()
+    eye = Eye(picture(shape), shape)
+    rest = [torch.from_numpy(edge).view(1, 1, 1, -1) for edge in (shape.upper, shape.lower)]
+    turned = torch.tensor([0.37 * eye.eyeball_px], dtype=torch.float32)
+    upper, lower, _ = eye._lids(*rest, rest[1], torch.zeros(1, 3), turned)
+    down = [float((now - edge).max() / turned) for now, edge in zip((upper, lower), rest, strict=True)]
+    assert 0.6 < down[0] < 0.9
+    assert 0.4 < down[1] < down[0]
+    assert (lower - upper).max() > 0.85 * (rest[1] - rest[0]).max()
+
+
 def test_a_closed_lid_has_the_skins_colour_from_end_to_end():
     shape = almond()
     closed = draw(picture(shape), shape, BLINK)

@@ -45,6 +45,9 @@ GAZE_GAIN = np.array([1.6, 2.2])
 """Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, trackers read
 .6 of the turn in yaw and .4 in pitch (mean of five faces)."""
 
+EYES_ALONE_DEG, HEAD_SHARE, HEAD_ONSET_S = np.array([10.0, 5.0]), 0.3, (0.2, 0.7)
+"""Asked yaw and pitch for which people do not turn their heads; how much of the rest a head does, and when it does."""
+
 PRESSED_LIPS = (0.06, 0.16)
 """Of mouthPress, which is `PRESSED` when an m is certain."""
 
@@ -158,8 +161,8 @@ def from_departure(
     `closing` (T,) 0-1 says when a p, b or m is heard: then lips meet, however quick it is.
 
     Amplitude scales head, gaze around the asked one, and what the upper face adds to the asked emotion; 0 stops the
-    blinks too. The first frame's head and eyes are the portrait's. The lips of a silent recording do nothing but what
-    the emotion asks.
+    blinks too. The head goes along with an asked gaze far aside. The first frame's head and eyes are the portrait's.
+    The lips of a silent recording do nothing but what the emotion asks.
     """
     made = np.zeros((len(departure), MotionSpace.size))
     made[:, COLUMNS] = departure
@@ -167,12 +170,14 @@ def from_departure(
     moved = amplitude * ease(times_s / SETTLE_S)[:, None]
     values = np.zeros_like(made)
     values[:, MotionSpace.pose] = moved * made[:, MotionSpace.pose]
+    towards = np.minimum(amplitude, 1) * head_towards(tracks.gaze_deg, times_s) * (tracks.head_deg is None)
+    values[:, _TURN] += towards
     turn = soft_limit(values[:, _ANGLES], LARGEST_TURN_DEG) if tracks.head_deg is None else tracks.head_deg
     values[:, _ANGLES] = turn
     values[:, _SHIFT] *= tracks.head_deg is None
     values[:, _DISTANCE] = tracks.head_distance * (1 + values[:, _DISTANCE])
-    gaze = main_gaze(tracks.gaze_deg, times_s) + moved * made[:, MotionSpace.gaze] - STEADY_EYES * turn[:, :2]
-    values[:, MotionSpace.gaze] = soft_limit(gaze, LARGEST_GAZE_DEG)
+    steady = moved * made[:, MotionSpace.gaze] - STEADY_EYES * (turn[:, :2] - towards)
+    values[:, MotionSpace.gaze] = soft_limit(main_gaze(tracks.gaze_deg, times_s) + steady, LARGEST_GAZE_DEG)
     emotion = ease(times_s / EMOTION_ONSET_S)[:, None] * emotion_offset(tracks.emotion)
     share = np.ones_like(emotion)
     share[:, _EXPRESSION] = moved
@@ -189,6 +194,13 @@ def main_gaze(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     """The asked direction (T, 2) degrees, reached from the portrait's own in one early saccade."""
     begin_s, end_s = GAZE_ONSET_S
     return ease((times_s - begin_s) / (end_s - begin_s))[:, None] * GAZE_GAIN * gaze_deg
+
+
+def head_towards(gaze_deg: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Yaw and pitch (T, 2) by which the head turns where an asked gaze (T, 2) goes far aside, after the eyes."""
+    begin_s, end_s = HEAD_ONSET_S
+    beyond = np.sign(gaze_deg) * np.maximum(np.abs(gaze_deg) - EYES_ALONE_DEG, 0.0)
+    return HEAD_SHARE * ease((times_s - begin_s) / (end_s - begin_s))[:, None] * beyond
 
 
 def touching(dynamics: np.ndarray, pressed: np.ndarray, rate_hz: float) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 1. The voice becomes rows of what is heard, the controls rows of what is asked (`conditions`).
 2. The lips, which the voice determines, are the guess from pure noise: the mean of all that fits the voice. Windows
-   that overlap by half are guessed side by side and averaged, so lips have no seams and are the same for every seed.
+   that overlap are guessed side by side and averaged, one giving way to the next from calm moment to calm moment, so
+   lips have no seams and are the same for every seed.
 3. Window after window, DDIM turns noise from the seed into the rest, as departures from rest (`windows`, `sampler`);
    the voice guides the head's nods and turns, and a window takes over from the one before in a calm moment.
 4. Departures become motion: amplitude scales head and expression, asked gaze and distance are put back exactly.
@@ -42,9 +43,9 @@ from talkface.space import ANGLE_AXES, POSE_AXES, UPPER_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
 WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
-GUIDANCE = {"audio": 0.6, "gaze": 1.0, "emotion": 0.15}
-"""lambda_A of the lips' width (VASA-1, sec. 3.2, has .5 for everything), its lambda_g, and how much an asked emotion is
-pressed."""
+GUIDANCE = {"audio": 0.6, "emotion": 0.15}
+"""lambda_A of the lips' width (VASA-1, sec. 3.2, has .5 for everything), and how much an asked emotion is pressed. An
+asked gaze is put back exactly: guided too (lambda_g = 1), heads turned away from it."""
 
 OPENING_GUIDANCE = 0.4
 """lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
@@ -85,6 +86,8 @@ PARTS = tuple(
 )
 """Columns of what moves together; a window takes over from the one before when all of them are calm."""
 
+LIP_COLUMNS = np.isin(conditions.AXES, LIPS)
+
 WINDOWS_AT_ONCE = 8
 """Windows of lips guessed together: more would need more memory and be no faster on a CPU."""
 
@@ -106,23 +109,24 @@ class Pass:
 
 
 def course_passes(tracks: ControlTracks, *, nodding: bool) -> list[Pass]:
-    """The guesses of a step on the way from noise to motion, guided by the gaze and the emotion where one is asked,
-    and as long as the head's course is open (`nodding`) by the voice."""
+    """The guesses of a step on the way from noise to motion, guided by an asked emotion, and as long as the head's
+    course is open (`nodding`) by the voice."""
     head = np.array([HEAD_GUIDANCE.get(name, 0.0) for name in conditions.AXES], np.float32)
-    asked = {"gaze": tracks.gaze_deg.any(), "emotion": tracks.emotion.any()}
-    strengths = {name: GUIDANCE[name] for name, wanted in asked.items() if wanted}
-    return _guidance(({"audio": head} if nodding else {}) | strengths)
+    return _guidance(({"audio": head} if nodding else {}) | _by_emotion(tracks))
 
 
 def lip_passes(tracks: ControlTracks) -> list[Pass]:
     """The guesses whose blend is the mean of the lips, guided by the voice and by an asked emotion."""
     opens = np.isin(conditions.AXES, axis_names(*OPENING_PER_UNIT))
     audio = np.where(opens, OPENING_GUIDANCE, GUIDANCE["audio"]).astype(np.float32)
-    strengths = {"audio": audio} | ({"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {})
-    first, *others = _guidance(strengths)
+    first, *others = _guidance({"audio": audio} | _by_emotion(tracks))
     calm = 1 - float(tracks.emotion[:, 1:].max(initial=0))  # the real lips were read without any emotion
     real = REAL_SHARE * calm * np.isin(conditions.AXES, OPENING).astype(np.float32)
     return [replace(first, weight=first.weight - real), Pass(REAL, None, real), *others]
+
+
+def _by_emotion(tracks: ControlTracks) -> dict[str, float]:
+    return {"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {}
 
 
 def _guidance(strengths: dict[str, float | np.ndarray]) -> list[Pass]:
@@ -132,6 +136,16 @@ def _guidance(strengths: dict[str, float | np.ndarray]) -> list[Pass]:
         Pass(TEACHER, None, (1 + sum(strengths.values())) * every),
         *(Pass(TEACHER, name, -strength * every) for name, strength in strengths.items()),
     ]
+
+
+@dataclass(frozen=True)
+class Departures:
+    """Departures (T, M) from rest at 25 frames/s before amplitude, and the frames at which a window takes over: of
+    what is drawn (`joins`), and of the lips (`lip_joins`), from where the next one counts little by little."""
+
+    values: np.ndarray
+    joins: list[int]
+    lip_joins: list[int]
 
 
 class Inputs:
@@ -222,12 +236,12 @@ class MotionModel:
         return cls(load_denoiser(WEIGHTS_NAME), load_denoiser(LIPS_WEIGHTS_NAME), device)
 
     @torch.inference_mode()
-    def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> np.ndarray:
-        """Departures (T, M) at 25 frames/s, for controls of T rows at that rate, before amplitude."""
+    def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> Departures:
+        """What the model makes of a voice, for controls of T rows at 25 frames/s."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
         inputs, turn = Inputs(features, tracks, config), round(HEAD_DECIDED * DIFFUSION_STEPS) - 1
         plans = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
-        lips, decided = self._lips(inputs, tracks), np.isin(config.axes, LIPS)
+        lips, lip_joins = self._lips(inputs, tracks)
         noise = Noise(config.window, len(config.axes), generator)
         early = min(len(tracks), round(EARLY_S * MOTION_RATE_HZ))
 
@@ -238,7 +252,7 @@ class MotionModel:
             while len(draws) < (DRAWS if start == 0 else 1):
                 chance = noise.following()
                 drawn = ddim(guess, chance.to(self.device), self.kept, steps)[0].cpu().numpy()
-                drawn[: len(known), decided] = known[:, decided]
+                drawn[: len(known), LIP_COLUMNS] = known[:, LIP_COLUMNS]
                 draws.append((liveliness(self._real(drawn)[:early]), chance, drawn))
                 if draws[-1][0] >= LIVELY_DEG:
                     break
@@ -247,19 +261,19 @@ class MotionModel:
             return liveliest
 
         rest = -self.mean / self.spread
-        made, _ = roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window, PARTS)
-        return calm(self._real(made))
+        made, joins = roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window, PARTS)
+        return Departures(calm(self._real(made)), joins, lip_joins)
 
     def _real(self, made: np.ndarray) -> np.ndarray:
         """What the denoiser made (T, M), in the units of the motion."""
         gain = np.array([HEAD_GAIN.get(name, 1.0) for name in self.net.config.axes], np.float32)
         return (made * self.spread + self.mean) * gain
 
-    def _lips(self, inputs: Inputs, tracks: ControlTracks) -> np.ndarray:
-        """The mean of all motions (T, M) that fit the voice, of which the lips are used, in the units of `net`."""
+    def _lips(self, inputs: Inputs, tracks: ControlTracks) -> tuple[np.ndarray, list[int]]:
+        """The mean of all motions (T, M) that fit the voice, in the units of `net`, of which the lips are used, and where
+        windows meet."""
         config, plan, last = self.lips.config, lip_passes(tracks), len(self.kept) - 1
-        half = config.window // 2
-        begins = range(-half, len(tracks), half)
+        begins = range(-(config.window // 3), len(tracks), (config.window - OVERLAP) // 2)
 
         def guesses() -> Iterator[tuple[int, np.ndarray]]:
             for i in range(0, len(begins), WINDOWS_AT_ONCE):
@@ -268,7 +282,8 @@ class MotionModel:
                 made = self._denoise(self.lips, inputs, some, plan)(nothing, last)
                 yield from zip(some, made.cpu().numpy(), strict=True)
 
-        return average(len(tracks), config.window, guesses()) * self.lips_gain + self.lips_shift
+        mean, joins = average(len(tracks), config.window, OVERLAP, guesses(), LIP_COLUMNS)
+        return mean * self.lips_gain + self.lips_shift, joins
 
     def _denoise(
         self,
@@ -311,7 +326,7 @@ class MotionModel:
         times_s = np.arange(frames) / fps
         grid_s = np.arange(int(np.ceil(frames / fps * MOTION_RATE_HZ)) + MARGIN_FRAMES) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
-        departures = self.departures(features, asked, seed, steps)
+        departures = self.departures(features, asked, seed, steps).values
         closing = sample(contact_curve(features.phones, features.phone_names, "close"), times_s)
         values = np.empty((frames, MotionSpace.size), np.float32)
         for first in range(0, frames, BLOCK_FRAMES):

@@ -29,18 +29,30 @@ def starts(frames: int, window: int, overlap: int) -> list[int]:
     return list(range(0, max(1, frames - overlap), step))
 
 
-def average(frames: int, window: int, guesses: Iterable[tuple[int, np.ndarray]]) -> np.ndarray:
-    """The motion (frames, M) of overlapping windows (first frame, (W, M)), each trusted most in its middle."""
-    trust = 1 - np.abs(2 * np.arange(window, dtype=np.float32)[:, None] + 1 - window) / window
-    total = weight = None
+def average(
+    frames: int, window: int, choice: int, guesses: Iterable[tuple[int, np.ndarray]], columns: np.ndarray | slice
+) -> tuple[np.ndarray, list[int]]:
+    """The motion (frames, M) of windows (first frame, (W, M)) that overlap by more than half, and the first frame of
+    each but the first in which it has a say.
+
+    A window alone is believed in the calmest of its `choice` middle frames, judged by `columns` of the axes, and less
+    and less towards those of its neighbours: a new window begins to count in a calm moment, and the one before the
+    last ends to. Windows that begin every (window - choice) // 2 frames reach as far.
+    """
+    reach = (window - choice) // 2
+    motion, alone, joins = np.zeros((0, 0), np.float32), 0, []
     for start, guess in guesses:
-        if total is None:
-            total, weight = np.zeros((frames, guess.shape[1]), np.float32), np.zeros((frames, 1), np.float32)
-        first, last = max(0, start), min(frames, start + window)
-        part = slice(first - start, last - start)
-        total[first:last] += trust[part] * guess[part]
-        weight[first:last] += trust[part]
-    return total / weight
+        here = window + start
+        calm = reach + int(_movement(guess[:, columns])[reach : reach + choice].argmin())
+        share = np.ones((window, 1), np.float32)
+        if joins:
+            share[:, 0] = np.clip((np.arange(here, here + window) - alone) / (here + calm - alone), 0, 1)
+        else:
+            motion = np.zeros((window + frames + window, guess.shape[1]), np.float32)
+        motion[here : here + window] += share * (guess - motion[here : here + window])
+        alone = here + calm
+        joins.append(start + calm + 1)
+    return motion[window : window + frames], [join for join in joins[:-1] if 0 < join < frames]
 
 
 def roll_out(
@@ -80,14 +92,15 @@ def calmest(before: np.ndarray, after: np.ndarray, parts: Sequence[np.ndarray]) 
     costs = []
     for columns in parts:
         a, b = before[:, columns], after[:, columns]
-        moved = np.maximum(*(_nearby(np.abs(np.diff(x, axis=0)).mean(1)) for x in (a, b)))
+        moved = np.maximum(_movement(a), _movement(b))
         apart = np.abs(a - b).mean(1)
         costs.append(moved + DISAGREEMENT * (apart[1:] + apart[:-1]) / 2)
     return int(np.max(costs, axis=0).argmin())
 
 
-def _nearby(step: np.ndarray) -> np.ndarray:
-    reach = len(NEARBY) // 2
+def _movement(x: np.ndarray) -> np.ndarray:
+    """How much (N, C) moves from each frame to the next and around there (N - 1,)."""
+    step, reach = np.abs(np.diff(x, axis=0)).mean(1), len(NEARBY) // 2
     return np.convolve(np.pad(step, reach, mode="edge"), NEARBY, mode="valid")
 
 

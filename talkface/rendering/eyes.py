@@ -16,6 +16,7 @@ from talkface.rendering.sampling import Patch, read_tables, sample_plate, sample
 
 EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 LID_FOLLOWS_GAZE = 0.75
+LOWER_LID_FOLLOWS = 0.7  # of what the upper one does
 LID_STRETCH = 0.75  # of the skin between lid and brow: how much of it a closing lid pulls down
 LID_SPARE = 0.045  # of the eye's width: how far from its landmarks a moving lid's edge begins
 LID_RIM = 0.11  # of the eye's width: lashes and the lid's edge, which travel without being stretched
@@ -127,7 +128,7 @@ class Eye(torch.nn.Module):
         follow_most = turn_down.view(-1, 1, 1, 1) * LID_FOLLOWS_GAZE
         follow = follow_most * profile
         upper_open = upper + follow + opening * (0.22 * squint - 0.22 * wide)
-        lower_open = lower + 0.35 * follow - opening * 0.30 * squint
+        lower_open = lower + LOWER_LID_FOLLOWS * follow - opening * 0.30 * squint
         upper_now = torch.lerp(upper_open, meeting + 0.6, blink)
         lower_now = torch.lerp(lower_open, meeting, blink)
         held = follow_most / self.opening_px + 0.22 * (squint - wide)
