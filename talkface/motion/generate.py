@@ -270,8 +270,8 @@ class MotionModel:
         return (made * self.spread + self.mean) * gain
 
     def _lips(self, inputs: Inputs, tracks: ControlTracks) -> tuple[np.ndarray, list[int]]:
-        """The mean of all motions (T, M) that fit the voice, in the units of `net`, of which the lips are used, and where
-        windows meet."""
+        """The mean of all motions (T, M) that fit the voice, in the units of `net`; its lips are used. Where windows
+        meet."""
         config, plan, last = self.lips.config, lip_passes(tracks), len(self.kept) - 1
         begins = range(-(config.window // 3), len(tracks), (config.window - OVERLAP) // 2)
 
