@@ -17,6 +17,7 @@ from talkface.rendering.eyes import Eye
 from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line, release_shares, with_own
 from talkface.rendering.mouth import Mouth
+from talkface.rendering.reach import yaw_reach
 from talkface.rendering.refiner import Refiner
 from talkface.rendering.sampling import sample_grid, texture_grid
 from talkface.rendering.scene import Scene, Stage, moving_window
@@ -63,6 +64,7 @@ class Renderer:
         view = _view(canvas, crop, wide, size, self.still)
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
+        self.reach = yaw_reach(fields, canvas, pivot)
         shapes = eye_shapes(canvas.landmarks)
         head_basis = _head_basis(whole, shapes, canvas_px)
         line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still)
@@ -98,6 +100,7 @@ class Renderer:
     @torch.inference_mode()
     def paint(self, values: np.ndarray) -> torch.Tensor:
         """As `draw`, left on the device."""
+        values = self.reach.within(values)
         motion = torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
         turn, shift = self._head_motion(values)
         speaking = motion[:, MotionSpace.speaking].view(-1, 1)
