@@ -49,13 +49,12 @@ class Analysis:
 def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) -> Analysis:
     """Find, choose, frame and fit the face. Raises InputError when there is none to work with."""
     from talkface.face.fit import fit_face
-    from talkface.face.framing import frame_head
     from talkface.face.tracker import FaceTracker
 
     image, warnings = portrait.image, list(portrait.notes)
     faces = FaceTracker.load(device)(image)
     face, notes = choose_face(faces, options.face)
-    view = View(image, face.landmarks, frame_head(face.landmarks, image.shape[:2]))
+    view = head_shot(image, face.landmarks, options.full)
     view, more_notes = whole_picture(view) if options.full else (close_up(view), [])
     fit = fit_face(view.landmarks, image_size=view.image.shape[:2])
     warnings += [*notes, *more_notes, *fit.warnings]
@@ -114,6 +113,19 @@ class View:
         landmarks[:, :2] += (scale - 1) / 2  # pixel 0 has its centre at 0
         x0, y0 = ((start + 0.5) * scale - 0.5 for start in (self.crop.x0, self.crop.y0))
         return View(image, landmarks, Crop(x0, y0, self.crop.size * scale))
+
+
+def head_shot(image: np.ndarray, landmarks: np.ndarray, full: bool) -> View:
+    """The head with `landmarks` (478, 3) in its square, which has no part in bars around the picture; they are cut off,
+    but for `full`."""
+    from talkface.face.bars import inner_box
+    from talkface.face.framing import frame_head
+
+    left, top, right, bottom = box = inner_box(image)
+    corner = np.float32([left, top, 0])
+    crop = frame_head(landmarks - corner, (bottom - top, right - left))
+    view = View(image, landmarks, dataclasses.replace(crop, x0=crop.x0 + left, y0=crop.y0 + top))
+    return view if full else view.cut(*box)
 
 
 def close_up(view: View) -> View:

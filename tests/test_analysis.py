@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from talkface.analysis import BLURRED_DETAIL, MAX_CROP_PX, View, choose_face, close_up, face_detail, whole_picture
+from talkface.analysis import (
+    BLURRED_DETAIL,
+    MAX_CROP_PX,
+    View,
+    choose_face,
+    close_up,
+    face_detail,
+    head_shot,
+    whole_picture,
+)
 from talkface.errors import InputError
 from talkface.media.video import MAX_SIDE_PX
 from talkface.types import Crop
@@ -73,6 +82,24 @@ def test_a_whole_picture_that_fits_keeps_its_size():
     assert after.image is before.image
     assert notes == []
     assert after.crop.size == int(after.crop.size)
+
+
+def test_bars_are_cut_off_and_stay_as_they_are_in_a_whole_picture():
+    rng = np.random.default_rng(0)
+    picture = np.full((300, 400, 3), 255, np.uint8)
+    picture[20:260, 60:340] = rng.integers(0, 200, (240, 280, 3))
+    landmarks = np.zeros((478, 3), np.float32)
+    landmarks[:, :2] = rng.uniform((160, 90), (240, 190), (478, 2))
+    cut, kept = head_shot(picture, landmarks, full=False), head_shot(picture, landmarks, full=True)
+    assert cut.image.shape == (240, 280, 3)
+    assert np.allclose(cut.landmarks[:, :2], landmarks[:, :2] - (60, 20))
+    assert kept.image is picture
+    assert (kept.crop.x0, kept.crop.y0) == (cut.crop.x0 + 60, cut.crop.y0 + 20)
+    whole, _ = whole_picture(kept)
+    assert whole.crop.x0 >= 59
+    assert whole.crop.x0 + whole.crop.size <= 340
+    assert whole.crop.y0 >= 19
+    assert whole.crop.y0 + whole.crop.size <= 260
 
 
 def test_no_face_is_an_input_error():
