@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WORKING_SIDE_PX = 2048
 MAX_CROP_PX = 1536
 BLURRED_DETAIL = 0.09
+STRETCH = 1.15  # times as far as the picture reaches: beyond this it shows
 _DETAIL_SIZE = (128, 128)
 _MARGIN = 0.5
 
@@ -58,6 +59,11 @@ def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) ->
     view, more_notes = whole_picture(view) if options.full else (close_up(view), [])
     fit = fit_face(view.landmarks, image_size=view.image.shape[:2])
     warnings += [*notes, *more_notes, *fit.warnings]
+    reach = min(view.image.shape[:2]) / view.crop.size
+    if options.head_distance > STRETCH * reach:
+        warnings.append(
+            f"The picture ends at a head distance of {reach:.2g}; beyond, neck and surroundings are stretched."
+        )
     if face_detail(view.image, view.landmarks) < BLURRED_DETAIL:
         warnings.append("The face is blurred; a sharper picture gives a sharper video.")
     return Analysis(view.image, fit, view.crop, tuple(warnings), _report(fit, face, len(faces), warnings))

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageFilter
 
 from talkface.analysis import (
     BLURRED_DETAIL,
     MAX_CROP_PX,
     View,
+    analyse,
     choose_face,
     close_up,
     face_detail,
@@ -15,7 +19,9 @@ from talkface.analysis import (
     whole_picture,
 )
 from talkface.errors import InputError
+from talkface.media.image import read_portrait
 from talkface.media.video import MAX_SIDE_PX
+from talkface.options import RenderOptions
 from talkface.types import Crop
 
 SPOT = np.array([0.55, 0.45])
@@ -127,3 +133,12 @@ def test_blur_is_seen(portrait):
     landmarks = np.float32([[178, 71, 0], [270, 177, 0]])
     blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(2.5)))
     assert face_detail(blurred, landmarks) < BLURRED_DETAIL < face_detail(np.asarray(image), landmarks)
+
+
+def test_a_head_farther_away_than_the_picture_reaches_is_said(portrait):
+    picture = read_portrait(portrait)
+    picture = dataclasses.replace(picture, image=picture.image[:260, 90:350])  # the head and no more
+    plain, far = (analyse(picture, RenderOptions(head_distance=d), torch.device("cpu")) for d in (1.0, 1.4))
+    assert [text for text in far.warnings if text not in plain.warnings] == [
+        "The picture ends at a head distance of 1; beyond, neck and surroundings are stretched."
+    ]

@@ -30,6 +30,7 @@ from talkface.types import Crop, FaceFit, MotionSequence
 BATCH = {"cpu": 4, "cuda": 32}  # frames of BATCH_SIZE_PX at a time: few enough for caches, enough to fill a GPU
 BATCH_SIZE_PX = 512
 MOST_WORKERS = 4  # threads that draw side by side on a CPU: no video encoder is faster, and each needs memory
+CHIN_ROOM = 0.3  # of the face's height, below the chin: how far it comes down in a nod with an open mouth
 HAIR_MARGIN = 0.025  # of the canvas, above where the hair is seen to begin
 
 
@@ -159,7 +160,8 @@ def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int, still: np.ndarray) 
     focus, low, high = face.mean(0), face.min(0), face.max(0)
     width, height = high - low
     top = hair_top(still, low, high, guess=low[1] - 0.4 * height) - HAIR_MARGIN * len(still)
-    head = (low[0] - 0.25 * width, top, high[0] + 0.25 * width, high[1] + 0.1 * height)
+    chin_room = max(0.1 * height, min(CHIN_ROOM * height, (canvas.size - high[1]) / 2))
+    head = (low[0] - 0.25 * width, top, high[0] + 0.25 * width, high[1] + chin_room)
     origin = ((crop.x0 - wide.x0) * scale, (crop.y0 - wide.y0) * scale)
     return View(size, canvas.size, (float(focus[0]), float(focus[1])), origin, tuple(map(float, head)))
 
