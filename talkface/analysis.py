@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from talkface.errors import InputError
+from talkface.landmarks import SURFACE_COUNT
 from talkface.media.image import shrink
 from talkface.media.video import MAX_SIDE_PX
 from talkface.options import RenderOptions
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 WORKING_SIDE_PX = 2048
 MAX_CROP_PX = 1536
 BLURRED_DETAIL = 0.09
+HAIR_ROOM = 0.07  # of the crop, above the hair
+MOST_RAISED = 0.15  # of its size: how far the crop is moved for that
+HAIR_SIDE_PX = 256  # the hair is looked for in a square of this size
 STRETCH = 1.15  # times as far as the picture reaches: beyond this it shows
 _DETAIL_SIZE = (128, 128)
 _MARGIN = 0.5
@@ -130,8 +134,28 @@ def head_shot(image: np.ndarray, landmarks: np.ndarray, full: bool) -> View:
     left, top, right, bottom = box = inner_box(image)
     corner = np.float32([left, top, 0])
     crop = frame_head(landmarks - corner, (bottom - top, right - left))
+    crop = room_for_hair(image[top:bottom, left:right], landmarks[:SURFACE_COUNT, :2] - corner[:2], crop)
     view = View(image, landmarks, dataclasses.replace(crop, x0=crop.x0 + left, y0=crop.y0 + top))
     return view if full else view.cut(*box)
+
+
+def room_for_hair(image: np.ndarray, landmarks: np.ndarray, crop: Crop) -> Crop:
+    """The crop of the face with `landmarks` (K, 2), moved up where its top is near the hair and the picture has room:
+    hair at the border cannot nod."""
+    from talkface.rendering.canvas import still_frame
+    from talkface.rendering.view import hair_top
+
+    low, high = landmarks.min(0), landmarks.max(0)
+    highest = max(-0.5, crop.y0 - MOST_RAISED * crop.size)
+    raised = dataclasses.replace(crop, y0=highest)
+    scale = HAIR_SIDE_PX / crop.size
+    shift = np.array([raised.x0, raised.y0])
+    low_seen, high_seen = ((edge - shift) * scale for edge in (low, high))
+    guess = low_seen[1] - 0.4 * (high_seen - low_seen)[1]
+    hair = hair_top(still_frame(image, raised, HAIR_SIDE_PX), low_seen, high_seen, guess) / scale + raised.y0
+    lowest_chin = high[1] + 0.15 * (high - low)[1]
+    y0 = max(hair - HAIR_ROOM * crop.size, highest, lowest_chin - crop.size)
+    return dataclasses.replace(crop, y0=float(min(y0, crop.y0)))
 
 
 def close_up(view: View) -> View:

@@ -16,6 +16,7 @@ from talkface.analysis import (
     close_up,
     face_detail,
     head_shot,
+    room_for_hair,
     whole_picture,
 )
 from talkface.errors import InputError
@@ -106,6 +107,26 @@ def test_bars_are_cut_off_and_stay_as_they_are_in_a_whole_picture():
     assert whole.crop.x0 + whole.crop.size <= 340
     assert whole.crop.y0 >= 19
     assert whole.crop.y0 + whole.crop.size <= 260
+
+
+@pytest.mark.parametrize(("crop_top", "expected"), [(60, 46), (20, 20), (210, 150)])
+def test_the_crop_moves_up_for_hair_at_its_top(crop_top, expected):
+    picture = np.full((700, 400, 3), (90, 120, 200), np.uint8)
+    picture[74:300, 130:270] = (60, 40, 30)
+    picture[150:400, 140:260] = (210, 160, 140)
+    landmarks = np.random.default_rng(1).uniform((140, 160), (260, 400), (468, 2)).astype(np.float32)
+    crop = Crop(-0.5, crop_top - 0.5, 400)
+    moved = room_for_hair(picture, landmarks, crop)
+    assert (moved.x0, moved.size) == (crop.x0, crop.size)
+    assert moved.y0 == pytest.approx(expected, abs=3)
+
+
+def test_the_crop_never_leaves_the_picture_or_the_chin_for_hair(analysis):
+    image, marks = analysis.image, analysis.fit.landmarks[:468, :2]
+    for y0 in (-0.5, 20.0, 60.0):
+        moved = room_for_hair(image, marks, Crop(80.0, y0, 260.0))
+        assert -0.5 <= moved.y0 <= y0
+        assert moved.y0 + 260 > marks[:, 1].max()
 
 
 def test_no_face_is_an_input_error():
