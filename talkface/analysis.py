@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 WORKING_SIDE_PX = 2048
 MAX_CROP_PX = 1536
 BLURRED_DETAIL = 0.09
+TURNED_SIDE_PX = 512  # a face that is looked for in a picture turned otherwise: nothing is measured there
 HAIR_ROOM = 0.07  # of the crop, above the hair
 MOST_RAISED = 0.15  # of its size: how far the crop is moved for that
 HAIR_SIDE_PX = 256  # the hair is looked for in a square of this size
@@ -57,7 +59,10 @@ def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) ->
     from talkface.face.tracker import FaceTracker
 
     image, warnings = portrait.image, list(portrait.notes)
-    faces = FaceTracker.load(device)(image)
+    tracker = FaceTracker.load(device)
+    faces = tracker(image)
+    if not faces:
+        refuse_turned(image, tracker)
     face, notes = choose_face(faces, options.face)
     view = head_shot(image, face.landmarks, options.full)
     view, more_notes = whole_picture(view) if options.full else (close_up(view), [])
@@ -85,6 +90,14 @@ def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFac
     if len(faces) > 1 and number == 1:
         return faces[0], [f"The portrait shows {len(faces)} faces; the largest speaks (choose another with --face)."]
     return faces[number - 1], []
+
+
+def refuse_turned(image: np.ndarray, find: Callable[[np.ndarray], Sequence[TrackedFace]]) -> None:
+    """Raise InputError when there is a face in the picture after all, upside down or on its side."""
+    small = shrink(image, TURNED_SIDE_PX)
+    for quarters, how in ((1, "on its side"), (3, "on its side"), (2, "upside down")):
+        if find(np.ascontiguousarray(np.rot90(small, quarters))):
+            raise InputError(f"The face in the portrait lies {how}.", "Turn the picture upright and save it again.")
 
 
 def face_detail(image: np.ndarray, landmarks: np.ndarray) -> float:

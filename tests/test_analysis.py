@@ -109,6 +109,14 @@ def test_bars_are_cut_off_and_stay_as_they_are_in_a_whole_picture():
     assert whole.crop.y0 + whole.crop.size <= 260
 
 
+@pytest.mark.parametrize(("quarters", "how"), [(1, "on its side"), (2, "upside down"), (3, "on its side")])
+def test_a_face_that_is_not_upright_is_said_to_lie(portrait, quarters, how):
+    picture = read_portrait(portrait)
+    turned = dataclasses.replace(picture, image=np.ascontiguousarray(np.rot90(picture.image, quarters)))
+    with pytest.raises(InputError, match=f"lies {how}"):
+        analyse(turned, RenderOptions(), torch.device("cpu"))
+
+
 @pytest.mark.parametrize(("crop_top", "expected"), [(60, 46), (20, 20), (210, 150)])
 def test_the_crop_moves_up_for_hair_at_its_top(crop_top, expected):
     picture = np.full((700, 400, 3), (90, 120, 200), np.uint8)
