@@ -29,6 +29,7 @@ TURNED_SIDE_PX = 512  # a face that is looked for in a picture turned otherwise:
 HAIR_ROOM = 0.07  # of the crop, above the hair
 MOST_RAISED = 0.15  # of its size: how far the crop is moved for that
 HAIR_SIDE_PX = 256  # the hair is looked for in a square of this size
+UNSURE_SCORE = 0.9  # of 330 portraits only profiles and a dog have less
 STRETCH = 1.15  # times as far as the picture reaches: beyond this it shows
 _DETAIL_SIZE = (128, 128)
 _MARGIN = 0.5
@@ -68,6 +69,8 @@ def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) ->
     view, more_notes = whole_picture(view) if options.full else (close_up(view), [])
     fit = fit_face(view.landmarks, image_size=view.image.shape[:2])
     warnings += [*notes, *more_notes, *fit.warnings]
+    if face.score < UNSURE_SCORE:
+        warnings.append("The face is seen from the side, or is hardly a person's; one seen from the front looks right.")
     reach = min(view.image.shape[:2]) / view.crop.size
     if options.head_distance > STRETCH * reach:
         warnings.append(

@@ -20,6 +20,7 @@ from talkface.analysis import (
     whole_picture,
 )
 from talkface.errors import InputError
+from talkface.face.tracker import FaceTracker, TrackedFace
 from talkface.media.image import read_portrait
 from talkface.media.video import MAX_SIDE_PX
 from talkface.options import RenderOptions
@@ -107,6 +108,14 @@ def test_bars_are_cut_off_and_stay_as_they_are_in_a_whole_picture():
     assert whole.crop.x0 + whole.crop.size <= 340
     assert whole.crop.y0 >= 19
     assert whole.crop.y0 + whole.crop.size <= 260
+
+
+@pytest.mark.parametrize(("score", "count"), [(0.5, 1), (0.95, 0)])
+def test_what_is_hardly_a_face_is_said(analysis, portrait, monkeypatch, score, count):
+    face = TrackedFace(analysis.fit.landmarks, score, (0, 0, 1, 1))
+    monkeypatch.setattr(FaceTracker, "load", lambda device: lambda image: (face,))
+    seen = analyse(read_portrait(portrait), RenderOptions(), torch.device("cpu"))
+    assert sum("from the side" in text for text in seen.warnings) == count
 
 
 @pytest.mark.parametrize(("quarters", "how"), [(1, "on its side"), (2, "upside down"), (3, "on its side")])
