@@ -27,6 +27,7 @@ MAX_CROP_PX = 1536
 BLURRED_DETAIL = 0.09
 TURNED_SIDE_PX = 512  # a face that is looked for in a picture turned otherwise: nothing is measured there
 HAIR_ROOM = 0.07  # of the crop, above the hair
+NECK_ROOM = 0.25  # of the face's height, below the chin: what is left there at least
 MOST_RAISED = 0.15  # of its size: how far the crop is moved for that
 HAIR_SIDE_PX = 256  # the hair is looked for in a square of this size
 UNSURE_SCORE = 0.9  # of 330 portraits only profiles and a dog have less
@@ -150,7 +151,8 @@ def head_shot(image: np.ndarray, landmarks: np.ndarray, full: bool) -> View:
     left, top, right, bottom = box = inner_box(image)
     corner = np.float32([left, top, 0])
     crop = frame_head(landmarks - corner, (bottom - top, right - left))
-    crop = room_for_hair(image[top:bottom, left:right], landmarks[:SURFACE_COUNT, :2] - corner[:2], crop)
+    if not full:  # there the neck needs the room more: below the crop the picture goes on, and stands still
+        crop = room_for_hair(image[top:bottom, left:right], landmarks[:SURFACE_COUNT, :2] - corner[:2], crop)
     view = View(image, landmarks, dataclasses.replace(crop, x0=crop.x0 + left, y0=crop.y0 + top))
     return view if full else view.cut(*box)
 
@@ -169,7 +171,7 @@ def room_for_hair(image: np.ndarray, landmarks: np.ndarray, crop: Crop) -> Crop:
     low_seen, high_seen = ((edge - shift) * scale for edge in (low, high))
     guess = low_seen[1] - 0.4 * (high_seen - low_seen)[1]
     hair = hair_top(still_frame(image, raised, HAIR_SIDE_PX), low_seen, high_seen, guess) / scale + raised.y0
-    lowest_chin = high[1] + 0.15 * (high - low)[1]
+    lowest_chin = high[1] + NECK_ROOM * (high - low)[1]
     y0 = max(hair - HAIR_ROOM * crop.size, highest, lowest_chin - crop.size)
     return dataclasses.replace(crop, y0=float(min(y0, crop.y0)))
 

@@ -9,8 +9,7 @@ from talkface.errors import InputError
 from talkface.types import Crop
 
 FACE_SHARE = 0.43  # of the crop's height, when the picture leaves room
-HEADROOM = 0.27  # of the crop, above the forehead's highest landmark, where there is more than enough
-ROOM_ABOVE = 0.56  # of what the face leaves of the crop: a nod needs room for the hair more than for the shoulders
+HEADROOM = 0.27  # of the crop, above the forehead's highest landmark
 KEEP_WHOLE_SHARE = 0.33  # a picture with a face at least this large is a head shot already
 FOREHEAD, CHIN = 10, 152
 _HEIGHT_PER_WIDTH = 1.2
@@ -32,7 +31,7 @@ def frame_head(landmarks: np.ndarray, image_size: tuple[int, int]) -> Crop:
     size = float(min(height, width))
     if face_px < KEEP_WHOLE_SHARE * size:
         size = face_px / FACE_SHARE
-    above = min(HEADROOM, ROOM_ABOVE * max(1 - face_px / size, 0.0)) * size
+    above = min(HEADROOM, max((1 - face_px / size) * HEADROOM / (1 - FACE_SHARE), 0.0)) * size
     x0 = np.clip(middle[0] - size / 2, -0.5, width - 0.5 - size)
     y0 = np.clip(middle[1] - face_px / 2 - above, -0.5, height - 0.5 - size)
     return Crop(float(x0), float(y0), size)
