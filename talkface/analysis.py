@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from talkface.errors import InputError
+from talkface.landmarks import SURFACE_COUNT
 from talkface.media.image import shrink
 from talkface.media.video import MAX_SIDE_PX
 from talkface.options import RenderOptions
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 WORKING_SIDE_PX = 2048
 MAX_CROP_PX = 1536
 BLURRED_DETAIL = 0.09
+TURNED_SIDE_PX = 512  # a face that is looked for in a picture turned otherwise: nothing is measured there
+HAIR_ROOM = 0.07  # of the crop, above the hair
+NECK_ROOM = 0.25  # of the face's height, below the chin: what is left there at least
+MOST_RAISED = 0.15  # of its size: how far the crop is moved for that
+HAIR_SIDE_PX = 256  # the hair is looked for in a square of this size
+UNSURE_SCORE = 0.9  # of 330 portraits only profiles and a dog have less
+STRETCH = 1.15  # times as far as the picture reaches: beyond this it shows
 _DETAIL_SIZE = (128, 128)
 _MARGIN = 0.5
 
@@ -49,16 +58,25 @@ class Analysis:
 def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) -> Analysis:
     """Find, choose, frame and fit the face. Raises InputError when there is none to work with."""
     from talkface.face.fit import fit_face
-    from talkface.face.framing import frame_head
     from talkface.face.tracker import FaceTracker
 
     image, warnings = portrait.image, list(portrait.notes)
-    faces = FaceTracker.load(device)(image)
+    tracker = FaceTracker.load(device)
+    faces = tracker(image)
+    if not faces:
+        refuse_turned(image, tracker)
     face, notes = choose_face(faces, options.face)
-    view = View(image, face.landmarks, frame_head(face.landmarks, image.shape[:2]))
+    view = head_shot(image, face.landmarks, options.full)
     view, more_notes = whole_picture(view) if options.full else (close_up(view), [])
     fit = fit_face(view.landmarks, image_size=view.image.shape[:2])
     warnings += [*notes, *more_notes, *fit.warnings]
+    if face.score < UNSURE_SCORE:
+        warnings.append("The face is seen from the side, or is hardly a person's; one seen from the front looks right.")
+    reach = min(view.image.shape[:2]) / view.crop.size
+    if options.head_distance > STRETCH * reach:
+        warnings.append(
+            f"The picture ends at a head distance of {reach:.2g}; beyond, neck and surroundings are stretched."
+        )
     if face_detail(view.image, view.landmarks) < BLURRED_DETAIL:
         warnings.append("The face is blurred; a sharper picture gives a sharper video.")
     return Analysis(view.image, fit, view.crop, tuple(warnings), _report(fit, face, len(faces), warnings))
@@ -76,6 +94,14 @@ def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFac
     if len(faces) > 1 and number == 1:
         return faces[0], [f"The portrait shows {len(faces)} faces; the largest speaks (choose another with --face)."]
     return faces[number - 1], []
+
+
+def refuse_turned(image: np.ndarray, find: Callable[[np.ndarray], Sequence[TrackedFace]]) -> None:
+    """Raise InputError when there is a face in the picture after all, upside down or on its side."""
+    small = shrink(image, TURNED_SIDE_PX)
+    for quarters, how in ((1, "on its side"), (3, "on its side"), (2, "upside down")):
+        if find(np.ascontiguousarray(np.rot90(small, quarters))):
+            raise InputError(f"The face in the portrait lies {how}.", "Turn the picture upright and save it again.")
 
 
 def face_detail(image: np.ndarray, landmarks: np.ndarray) -> float:
@@ -114,6 +140,40 @@ class View:
         landmarks[:, :2] += (scale - 1) / 2  # pixel 0 has its centre at 0
         x0, y0 = ((start + 0.5) * scale - 0.5 for start in (self.crop.x0, self.crop.y0))
         return View(image, landmarks, Crop(x0, y0, self.crop.size * scale))
+
+
+def head_shot(image: np.ndarray, landmarks: np.ndarray, full: bool) -> View:
+    """The head with `landmarks` (478, 3) in its square, which has no part in bars around the picture; they are cut off,
+    but for `full`."""
+    from talkface.face.bars import inner_box
+    from talkface.face.framing import frame_head
+
+    left, top, right, bottom = box = inner_box(image)
+    corner = np.float32([left, top, 0])
+    crop = frame_head(landmarks - corner, (bottom - top, right - left))
+    if not full:  # there the neck needs the room more: below the crop the picture goes on, and stands still
+        crop = room_for_hair(image[top:bottom, left:right], landmarks[:SURFACE_COUNT, :2] - corner[:2], crop)
+    view = View(image, landmarks, dataclasses.replace(crop, x0=crop.x0 + left, y0=crop.y0 + top))
+    return view if full else view.cut(*box)
+
+
+def room_for_hair(image: np.ndarray, landmarks: np.ndarray, crop: Crop) -> Crop:
+    """The crop of the face with `landmarks` (K, 2), moved up where its top is near the hair and the picture has room:
+    hair at the border cannot nod."""
+    from talkface.rendering.canvas import still_frame
+    from talkface.rendering.view import hair_top
+
+    low, high = landmarks.min(0), landmarks.max(0)
+    highest = max(-0.5, crop.y0 - MOST_RAISED * crop.size)
+    raised = dataclasses.replace(crop, y0=highest)
+    scale = HAIR_SIDE_PX / crop.size
+    shift = np.array([raised.x0, raised.y0])
+    low_seen, high_seen = ((edge - shift) * scale for edge in (low, high))
+    guess = low_seen[1] - 0.4 * (high_seen - low_seen)[1]
+    hair = hair_top(still_frame(image, raised, HAIR_SIDE_PX), low_seen, high_seen, guess) / scale + raised.y0
+    lowest_chin = high[1] + NECK_ROOM * (high - low)[1]
+    y0 = max(hair - HAIR_ROOM * crop.size, highest, lowest_chin - crop.size)
+    return dataclasses.replace(crop, y0=float(min(y0, crop.y0)))
 
 
 def close_up(view: View) -> View:

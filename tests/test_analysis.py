@@ -1,12 +1,29 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageFilter
 
-from talkface.analysis import BLURRED_DETAIL, MAX_CROP_PX, View, choose_face, close_up, face_detail, whole_picture
+from talkface.analysis import (
+    BLURRED_DETAIL,
+    MAX_CROP_PX,
+    View,
+    analyse,
+    choose_face,
+    close_up,
+    face_detail,
+    head_shot,
+    room_for_hair,
+    whole_picture,
+)
 from talkface.errors import InputError
+from talkface.face.tracker import FaceTracker, TrackedFace
+from talkface.media.image import read_portrait
 from talkface.media.video import MAX_SIDE_PX
+from talkface.options import RenderOptions
 from talkface.types import Crop
 
 SPOT = np.array([0.55, 0.45])
@@ -75,6 +92,60 @@ def test_a_whole_picture_that_fits_keeps_its_size():
     assert after.crop.size == int(after.crop.size)
 
 
+def test_bars_are_cut_off_and_stay_as_they_are_in_a_whole_picture():
+    rng = np.random.default_rng(0)
+    picture = np.full((300, 400, 3), 255, np.uint8)
+    picture[20:260, 60:340] = rng.integers(0, 200, (240, 280, 3))
+    landmarks = np.zeros((478, 3), np.float32)
+    landmarks[:, :2] = rng.uniform((160, 90), (240, 190), (478, 2))
+    cut, kept = head_shot(picture, landmarks, full=False), head_shot(picture, landmarks, full=True)
+    assert cut.image.shape == (240, 280, 3)
+    assert np.allclose(cut.landmarks[:, :2], landmarks[:, :2] - (60, 20))
+    assert kept.image is picture
+    assert kept.crop.x0 == cut.crop.x0 + 60
+    whole, _ = whole_picture(kept)
+    assert whole.crop.x0 >= 59
+    assert whole.crop.x0 + whole.crop.size <= 340
+    assert whole.crop.y0 >= 19
+    assert whole.crop.y0 + whole.crop.size <= 260
+
+
+@pytest.mark.parametrize(("score", "count"), [(0.5, 1), (0.95, 0)])
+def test_what_is_hardly_a_face_is_said(analysis, portrait, monkeypatch, score, count):
+    face = TrackedFace(analysis.fit.landmarks, score, (0, 0, 1, 1))
+    monkeypatch.setattr(FaceTracker, "load", lambda device: lambda image: (face,))
+    seen = analyse(read_portrait(portrait), RenderOptions(), torch.device("cpu"))
+    assert sum("from the side" in text for text in seen.warnings) == count
+
+
+@pytest.mark.parametrize(("quarters", "how"), [(1, "on its side"), (2, "upside down"), (3, "on its side")])
+def test_a_face_that_is_not_upright_is_said_to_lie(portrait, quarters, how):
+    picture = read_portrait(portrait)
+    turned = dataclasses.replace(picture, image=np.ascontiguousarray(np.rot90(picture.image, quarters)))
+    with pytest.raises(InputError, match=f"lies {how}"):
+        analyse(turned, RenderOptions(), torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("crop_top", "expected"), [(60, 46), (20, 20), (210, 150)])
+def test_the_crop_moves_up_for_hair_at_its_top(crop_top, expected):
+    picture = np.full((700, 400, 3), (90, 120, 200), np.uint8)
+    picture[74:300, 130:270] = (60, 40, 30)
+    picture[150:340, 140:260] = (210, 160, 140)
+    landmarks = np.random.default_rng(1).uniform((140, 160), (260, 340), (468, 2)).astype(np.float32)
+    crop = Crop(-0.5, crop_top - 0.5, 400)
+    moved = room_for_hair(picture, landmarks, crop)
+    assert (moved.x0, moved.size) == (crop.x0, crop.size)
+    assert moved.y0 == pytest.approx(expected, abs=3)
+
+
+def test_the_crop_never_leaves_the_picture_or_the_chin_for_hair(analysis):
+    image, marks = analysis.image, analysis.fit.landmarks[:468, :2]
+    for y0 in (-0.5, 20.0, 60.0):
+        moved = room_for_hair(image, marks, Crop(80.0, y0, 260.0))
+        assert -0.5 <= moved.y0 <= y0
+        assert moved.y0 + 260 > marks[:, 1].max()
+
+
 def test_no_face_is_an_input_error():
     with pytest.raises(InputError, match="No face was found"):
         choose_face((), 1)
@@ -100,3 +171,12 @@ def test_blur_is_seen(portrait):
     landmarks = np.float32([[178, 71, 0], [270, 177, 0]])
     blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(2.5)))
     assert face_detail(blurred, landmarks) < BLURRED_DETAIL < face_detail(np.asarray(image), landmarks)
+
+
+def test_a_head_farther_away_than_the_picture_reaches_is_said(portrait):
+    picture = read_portrait(portrait)
+    picture = dataclasses.replace(picture, image=picture.image[:260, 90:350])  # the head and no more
+    plain, far = (analyse(picture, RenderOptions(head_distance=d), torch.device("cpu")) for d in (1.0, 1.4))
+    assert [text for text in far.warnings if text not in plain.warnings] == [
+        "The picture ends at a head distance of 1; beyond, neck and surroundings are stretched."
+    ]

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "talkface"
 STAGES = ("face", "speech", "motion", "rendering", "media")
-BASE = ("errors", "types", "space", "options", "device", "progress", "weights", "pose", "warp", "landmarks")
+BASE = ("errors", "types", "space", "options", "device", "progress", "weights", "pose", "warp", "landmarks", "tables")
 MIDDLE = ("pipeline", "given", "export", "analysis", "inspection", "doctor", "bench")
 FRONT = ("cli", "console", "__main__")
 LEVELS = {"base": 0, "stage": 1, "middle": 2, "front": 3}

@@ -59,6 +59,14 @@ def test_our_kinds_keep_everything(tmp_path, kind, fps):
     assert again.notes == ()
 
 
+def test_what_a_spreadsheet_stored_with_decimal_commas_is_the_same(tmp_path):
+    path = tmp_path / "m.csv"
+    write_motion(path, motion(), "csv", 7)
+    usual = read_motion(path).values
+    path.write_text(path.read_text().replace(",", ";").replace(".", ","))
+    np.testing.assert_array_equal(read_motion(path).values, usual)
+
+
 @pytest.mark.parametrize("fps", [30.0, 60.0])
 def test_live_link_keeps_what_it_has_columns_for(tmp_path, fps):
     given, path = motion(fps=fps), tmp_path / "m.csv"

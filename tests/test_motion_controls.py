@@ -46,6 +46,13 @@ def test_a_value_is_held_eased_and_held(tracks):
     assert steps[74] < 0.1 * steps.max()
 
 
+def test_a_table_with_semicolons_and_decimal_commas_is_read(tracks):
+    table = "time;head_distance;emotion\r\n0;0,8;\r\n3;1,4;happy:0,5\r\n"
+    made = tracks(table, name="controls.csv")
+    np.testing.assert_allclose(made.head_distance[[0, 100]], (0.8, 1.4))
+    assert made.emotion[-1].max() == pytest.approx(0.5)
+
+
 def test_each_control_has_its_own_keyframes(tracks):
     rows = [{"time": 0, "gaze": [0, 0]}, {"time": 2, "amplitude": 2}, {"time": 4, "gaze": [-20, 10]}]
     made = tracks(rows)

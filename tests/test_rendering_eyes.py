@@ -90,6 +90,18 @@ def test_a_closed_lid_has_the_skins_colour_from_end_to_end():
     assert np.abs(np.diff(lid.mean(-1), axis=1)).max() < 12, "no hard end, no streak"
 
 
+def test_where_the_iris_was_the_eye_is_as_white_as_its_lit_part():
+    shape = almond()
+    still = picture(shape).astype(float)
+    xy = np.stack(np.meshgrid(np.arange(SIZE_PX), np.arange(SIZE_PX)), -1)
+    seen = (shape.inside(xy) > 0) & (np.linalg.norm(xy - shape.iris, axis=-1) > shape.iris_radius)
+    u, _ = shape.coordinates(xy)
+    still[seen & (np.abs(u - 0.5) > 0.3)] = 130  # both corners lie in shadow
+    plate = eye_plates(still.astype(np.uint8), shape)
+    x, y = ((shape.iris - (plate.left, plate.top)) * OVERSAMPLE).astype(int)
+    assert plate.white[:, y, x] == pytest.approx(230, abs=12)
+
+
 def test_closed_lids_meet_in_a_line_that_is_dark_soft_and_runs_from_corner_to_corner():
     shape = almond()
     closed = draw(picture(shape), shape, BLINK).mean(-1)

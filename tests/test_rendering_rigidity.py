@@ -37,3 +37,12 @@ def test_smooth_enough_not_to_tear_and_still_at_the_border():
     assert max(np.abs(np.diff(rigid, axis=axis)).max() for axis in (0, 1)) < 0.12
     for edge in (rigid[0], rigid[:, 0], rigid[:, -1], rigid[-1]):
         assert edge.max() < 0.02
+
+
+def test_a_neck_that_is_cut_short_turns_less_and_less_down_to_the_border():
+    picture, face = scene(hair=True)
+    picture, face = np.roll(picture, 126, 0), np.roll(face, 63, 0)
+    picture[400:, 150:362] = (200, 150, 130)
+    rigid = rigidity(picture, face, chin_row=226, face_size=78)[:, 128]
+    assert rigid[210] > 0.95
+    assert np.abs(np.diff(rigid[216:])).max() < 0.055

@@ -70,6 +70,19 @@ def test_the_face_drifts_smoothly_with_the_distance():
     assert np.abs(np.diff(heights)).max() < 3
 
 
+@pytest.mark.parametrize("focus", [(255.0, 240.0), (380.0, 400.0)])
+def test_nothing_jumps_where_the_picture_stops_reaching(focus):
+    view = View(512, 640, focus, (0.0, 0.0), (150.0, 60.0, 400.0, 460.0))
+    near, far = (view.to_frame(torch.tensor([focus]), np.array([d])) for d in (1.2499, 1.2501))
+    assert float((near - far).abs().max()) < 0.2
+
+
+def test_neck_and_shoulders_keep_their_shape_where_there_is_room_above():
+    view = View(512, 512, (255.0, 240.0), (0.0, 0.0), (150.0, 90.0, 360.0, 400.0))
+    place = view.to_canvas(torch.arange(512.0), 1.3, 1)
+    assert torch.diff(place)[300:].numpy() == pytest.approx(1.3, rel=0.01)
+
+
 @pytest.mark.parametrize("top", [0, 25, 70])
 def test_the_hair_begins_where_its_colour_does(top):
     picture = np.full((256, 256, 3), (200, 205, 210), np.uint8)

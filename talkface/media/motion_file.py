@@ -27,6 +27,7 @@ from talkface.media import live_link
 from talkface.media.files import require_file
 from talkface.options import FRAME_RATES, HEAD_DISTANCE_RANGE
 from talkface.space import ANGLE_AXES, GAZE_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, UNITS, MotionSpace
+from talkface.tables import with_commas
 from talkface.types import MotionSequence
 
 FORMAT = "talkface motion"
@@ -144,7 +145,7 @@ def _read_npz(path: Path, name: str) -> MotionSequence:
 
 def _read_text(path: Path, name: str) -> MotionSequence:
     try:
-        lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        lines = csv.reader(io.StringIO(with_commas(path.read_text(encoding="utf-8-sig"))))
         head, *rows = [line for line in lines if line]
     except (UnicodeDecodeError, ValueError, csv.Error):
         raise InputError(f"{name} is not a motion.", HINT) from None

@@ -43,6 +43,7 @@ from talkface.options import (
     HEAD_LIMIT_DEG,
     parse_emotion,
 )
+from talkface.tables import with_commas
 from talkface.types import Controls, ControlTracks
 
 LIMITS: dict[str, dict[str, tuple[float, float]]] = {
@@ -151,7 +152,7 @@ def _json_rows(text: str, name: str) -> list[tuple[str, dict[str, object]]]:
 
 def _csv_rows(text: str, name: str) -> list[tuple[str, dict[str, object]]]:
     """Every keyframe of a CSV file, in the shape of the JSON ones, with its place in words."""
-    lines = csv.reader(io.StringIO(text.replace("\0", "")), skipinitialspace=True)
+    lines = csv.reader(io.StringIO(with_commas(text.replace("\0", ""))), skipinitialspace=True)
     head = [cell.strip() for cell in next(lines, [])]
     _refuse_unknown(set(head), COLUMNS, name)
     if len(set(head)) < len(head):

@@ -17,6 +17,9 @@ OVERSAMPLE = 2
 REACH = 0.75  # of the eye's width: half a side of the plates
 UNSEEN_IRIS = 50.0  # grey level where the portrait shows nothing of an iris
 
+WHITE_LIT = 0.3  # share of the visible white that is taken for fully lit
+WHITE_RISES = 0.5  # of the iris's radius: over how much the filled white gets as bright as that
+
 # Of the eye's width: how far lashes and the lid's edge reach into the skin around an open eye.
 HIDDEN_ABOVE, HIDDEN_BELOW, HIDDEN_OUTSIDE, HIDDEN_INSIDE = 0.16, 0.06, 0.14, 0.09
 FADE = 1.9  # of that reach: where the painted skin has become the portrait's own
@@ -82,10 +85,20 @@ def _eyeball(picture: np.ndarray, xy: np.ndarray, shape: EyeShape) -> tuple[np.n
     if white_known.sum() < 4:
         blank = np.zeros((4, *xy.shape[:2]), np.float32)
         return blank[:3], blank
-    white = push_pull(picture.transpose(2, 0, 1), white_known, smooth=30)
+    white = _lit(push_pull(picture.transpose(2, 0, 1), white_known, smooth=30), picture, white_known, shape)
     iris = _complete_iris(picture, xy, shape, (inside > 1.0) & (from_iris < shape.iris_radius * 1.1))
     alpha = np.clip((shape.iris_radius * 1.04 - from_iris) / (0.16 * shape.iris_radius) + 0.5, 0, 1)
     return white, np.concatenate([iris, alpha[None]]).astype(np.float32)
+
+
+def _lit(white: np.ndarray, picture: np.ndarray, known: np.ndarray, shape: EyeShape) -> np.ndarray:
+    """A filled white (3, h, w), where it was filled: there the eyeball bulges towards the light, whereas all that is
+    `known` (h, w) of it lies in the corners, and in the shadow of lids and lashes."""
+    shades = picture[known]
+    light = shades.mean(-1)
+    bright = np.median(shades[light >= np.percentile(light, 100 * (1 - WHITE_LIT))], axis=0)
+    away = ndimage.distance_transform_edt(~known) / (WHITE_RISES * shape.iris_radius * OVERSAMPLE)
+    return (white + np.clip(bright[:, None, None] - white, 0, None) * smoothstep(away)).astype(np.float32)
 
 
 def _lid(picture: np.ndarray, xy: np.ndarray, shape: EyeShape) -> np.ndarray:

@@ -14,9 +14,11 @@ from talkface.pose import rotation
 from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
 from talkface.rendering.eye_shapes import EYES, EyeShape, eye_shapes, sclera_colour
 from talkface.rendering.eyes import Eye
+from talkface.rendering.glasses import glasses
 from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line, release_shares, with_own
 from talkface.rendering.mouth import Mouth
+from talkface.rendering.reach import yaw_reach
 from talkface.rendering.refiner import Refiner
 from talkface.rendering.sampling import sample_grid, texture_grid
 from talkface.rendering.scene import Scene, Stage, moving_window
@@ -29,6 +31,8 @@ from talkface.types import Crop, FaceFit, MotionSequence
 BATCH = {"cpu": 4, "cuda": 32}  # frames of BATCH_SIZE_PX at a time: few enough for caches, enough to fill a GPU
 BATCH_SIZE_PX = 512
 MOST_WORKERS = 4  # threads that draw side by side on a CPU: no video encoder is faster, and each needs memory
+RIMS_STIFF = 0.7  # of the brows' movement: what glasses take away
+CHIN_ROOM = 0.3  # of the face's height, below the chin: how far it comes down in a nod with an open mouth
 HAIR_MARGIN = 0.025  # of the canvas, above where the hair is seen to begin
 
 
@@ -63,8 +67,9 @@ class Renderer:
         view = _view(canvas, crop, wide, size, self.still)
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
+        self.reach = yaw_reach(fields, canvas, pivot)
         shapes = eye_shapes(canvas.landmarks)
-        head_basis = _head_basis(whole, shapes, canvas_px)
+        head_basis = _head_basis(whole, shapes, canvas_px, glasses(self.still, canvas.landmarks))
         line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still)
         skin, highlight = _skin(self.still, canvas.landmarks)
         own = own_teeth(self.still, line)
@@ -98,6 +103,7 @@ class Renderer:
     @torch.inference_mode()
     def paint(self, values: np.ndarray) -> torch.Tensor:
         """As `draw`, left on the device."""
+        values = self.reach.within(values)
         motion = torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
         turn, shift = self._head_motion(values)
         speaking = motion[:, MotionSpace.speaking].view(-1, 1)
@@ -156,19 +162,24 @@ def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int, still: np.ndarray) 
     focus, low, high = face.mean(0), face.min(0), face.max(0)
     width, height = high - low
     top = hair_top(still, low, high, guess=low[1] - 0.4 * height) - HAIR_MARGIN * len(still)
-    head = (low[0] - 0.25 * width, top, high[0] + 0.25 * width, high[1] + 0.1 * height)
+    chin_room = max(0.1 * height, min(CHIN_ROOM * height, (canvas.size - high[1]) / 2))
+    head = (low[0] - 0.25 * width, top, high[0] + 0.25 * width, high[1] + chin_room)
     origin = ((crop.x0 - wide.x0) * scale, (crop.y0 - wide.y0) * scale)
     return View(size, canvas.size, (float(focus[0]), float(focus[1])), origin, tuple(map(float, head)))
 
 
-def _head_basis(fields: Fields, shapes: list[EyeShape], canvas_px: int) -> np.ndarray:
-    """The fields' motion basis (K, G, G, 3) without the lids: they move in `eyes`, and brows do not drag them."""
+def _head_basis(fields: Fields, shapes: list[EyeShape], canvas_px: int, rims: float) -> np.ndarray:
+    """The fields' motion basis (K, G, G, 3) without the lids: they move in `eyes`, and brows do not drag them.
+
+    Where glasses are seen (`rims` 0-1), brows move less, since they would bend them.
+    """
     basis = fields.basis.copy()
     basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0
     centres = cell_centres(canvas_px, len(fields.rigidity))
     xy = np.stack(np.meshgrid(centres, centres), -1)
     share = np.minimum(*(shape.brow_share(xy) for shape in shapes))
-    basis[[k for k, name in enumerate(DYNAMICS_AXES) if name.startswith("brow")]] *= share[..., None]
+    brows = [k for k, name in enumerate(DYNAMICS_AXES) if name.startswith("brow")]
+    basis[brows] *= share[..., None] * (1 - RIMS_STIFF * rims)
     return basis
 
 

@@ -20,6 +20,7 @@ LEAK = 0.02  # conductance that even the strongest edge keeps
 FAR = 0.6  # face sizes from the head: certainly background
 SOFTNESS = 0.07  # face sizes over which the outline is softened, so that nothing tears
 BORDER_SIDES, BORDER_TOP = 0.08, 0.05  # shares of the canvas that fade to stillness
+NECK = (0.3, 0.5)  # face sizes below the chin in which the head's turn ends, before the picture does if possible
 HALF = 2
 
 
@@ -47,7 +48,8 @@ def rigidity(still: np.ndarray, covered: np.ndarray, chin_row: float, face_size:
     colour = np.asarray(Image.fromarray(still).resize((half, half), Image.Resampling.BOX), np.float32)
     reached = _random_walker(np.sqrt(colour / 255), core, background & ~core)
     soft = blur(smoothstep((reached - 0.15) / 0.6), face_size * SOFTNESS)
-    down = smoothstep(1 - (y - chin_row + face_size * 0.02) / (face_size * 0.5))
+    neck = np.clip(half - chin_row, NECK[0] * face_size, NECK[1] * face_size)
+    down = smoothstep(1 - (y - chin_row + face_size * 0.02) / neck)
     sides = np.minimum(x, half - 1 - x) / (half * BORDER_SIDES)
     ends = np.minimum(y, 2 * (half - 1 - y)) / (half * BORDER_TOP)
     border = np.minimum(sides, ends)

@@ -102,17 +102,19 @@ class View:
 
     def _extent(self, distance: float, axis: int) -> tuple[float, float, float, float]:
         """First and last canvas coordinate shown, the face's canvas coordinate and its frame coordinate."""
-        focus = self.focus[axis]
-        middle = focus - self.origin[axis]
+        focus, last = self.focus[axis], self.canvas_px - 0.5
         span = min(self.frame_px * distance, self.canvas_px)
-        first = focus - (middle + 0.5) * span / self.frame_px
-        first = float(np.clip(first, -0.5, self.canvas_px - 0.5 - span))
         if self.frame_px * distance <= self.canvas_px:  # the picture reaches: an undistorted window, shifted inside it
-            middle = (focus - first) / distance - 0.5
-        elif axis == 1:
-            room = max(self.head[1] - first, 0.0)
-            middle = min(middle, (focus - max(self.head[1], first)) / distance + MOST_ABOVE * room - 0.5)
-        return first, first + span, focus, middle
+            middle = focus - self.origin[axis]
+            first = float(np.clip(focus - (middle + 0.5) * span / self.frame_px, -0.5, last - span))
+            return first, first + span, focus, (focus - first) / distance - 0.5
+        if axis == 0:
+            middle = (focus + 0.5) * self.frame_px / self.canvas_px - 0.5
+        else:  # neck and shoulders keep their shape and the room above the head is stretched, as far as it goes
+            room, top = max(self.head[1] + 0.5, 0.0), max(self.head[1], -0.5)
+            middle = self.frame_px - 0.5 - (last - focus) / distance
+            middle = min(middle, (focus - top) / distance + MOST_ABOVE * room - 0.5)
+        return -0.5, last, focus, middle
 
 
 def _half(along: torch.Tensor, frame_reach: float, canvas_reach: float, core: float, slope: float) -> torch.Tensor:
