@@ -9,7 +9,7 @@ import torch
 from talkface.rendering.lips import TABLE, lip_line
 from talkface.rendering.mouth import LINE, MovedEdges
 from talkface.rendering.renderer import Renderer
-from talkface.rendering.teeth import _lowering
+from talkface.rendering.plates import _lowering
 from tests.test_rendering_lip_edges import landmarks
 
 

@@ -13,7 +13,8 @@ from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motio
 from talkface.rendering.refiner import CropFrame, Refiner, refine
 from talkface.rendering.sampling import Patch, box_mean, read_tables, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
-from talkface.rendering.teeth import OVERSAMPLE, Plate, shows_below
+from talkface.rendering.plates import OVERSAMPLE, Plate
+from talkface.rendering.teeth import shows_below
 from talkface.types import FaceFit
 
 COARSE_PX = 2
