@@ -27,6 +27,7 @@ FAR_PX = 99.0
 LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between closed lips, and the gap at which it is gone
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
+UNDER_LIP, RIM = 0.52, 0.5  # the light in the shadow of the upper, and at the edge of the lower lip
 SLIT, IN_SLIT = 0.09, 0.36  # of the mouth's width: openings below this are slits; the light within them
 MOST_ROUND, CORNER = 0.3, 0.15  # of the mouth's width: radius of corners that do not meet; where both lips are one
 
@@ -65,7 +66,8 @@ class Mouth(torch.nn.Module):
             sheets.append(Sheet(fields, basis, rows, columns, canvas, pivot))
         self.upper, self.lower = sheets
         self.gap = LipGap(lip_motion(line, canvas, fit.mesh))
-        self.lower_plate, self.upper_plate = (PlateMotion(plate, canvas, pivot) for plate in plates)
+        self.lower_plate = PlateMotion(plates[0], canvas, pivot)
+        self.upper_plate = PlateMotion(plates[1], canvas, pivot, throws_shadow=True)
         self.half_width, self.rise, self.drop = 0.75 * line.length, 0.3 * line.length, 1.25 * line.length + line.gap_px
         self.length = line.length
         self.is_shut = line.gap_px == 0
@@ -162,16 +164,16 @@ class Mouth(torch.nn.Module):
     def _inside(self, texture, hole, below, target, asked, speaking, rotation, shift):
         """What is behind the lips (B, 3, h, w), and how much of it (anything, upper, lower plate) is painted, 0-1."""
         lower, upper = (
-            sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
+            sample_plate(plate.layers, plate.texels(target, asked, rotation, shift))
             for plate in (self.lower_plate, self.upper_plate)
         )
         light = self._light(hole)
-        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:]) * light
+        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:]) * (light * (1 - upper[:, 4:]))
         if not self.shows_inside:
-            colour = torch.lerp(colour, upper[:, :3] * light, upper[:, 3:])
-            return colour, _painted(hole, upper[:, 3:], lower[:, 3:])
+            colour = torch.lerp(colour, upper[:, :3] * light, upper[:, 3:4])
+            return colour, _painted(hole, upper[:, 3:4], lower[:, 3:])
         own, share, bare = self._own_upper(texture, target, speaking, rotation, shift)
-        covered = upper[:, 3:]
+        covered = upper[:, 3:4]
         if self.shows_below:
             low_share = self._own_lower(below.place, speaking)
             covered = covered * bare
@@ -222,7 +224,7 @@ class Mouth(torch.nn.Module):
         below_upper, above_lower = near[:, :, : 1 - reach], near[:, :, reach - 1 :]
         tall = max(1, round(SLIT * self.length))
         opened = box_mean(F.pad(hole, (0, 0, tall, tall)), 2 * tall + 1, 2)
-        rims = (0.52 + 0.48 * (1.7 * below_upper).clamp(0, 1)) * (0.75 + 0.25 * (2 * above_lower).clamp(0, 1))
+        rims = (UNDER_LIP + (1 - UNDER_LIP) * (1.7 * below_upper).clamp(0, 1)) * (RIM + (1 - RIM) * (2 * above_lower).clamp(0, 1))
         return rims * (IN_SLIT + (1 - IN_SLIT) * (2 * opened).clamp(0, 1))
 
 
@@ -296,6 +298,13 @@ class MovedEdges:
         missing = torch.minimum(missing, half)
         return heights + torch.stack([missing, -missing], 1)
 
+    def _upright(self) -> torch.Tensor:
+        """(B, 2, n) distances across the edges to those along the mouth's vertical."""
+        ends = torch.cat([self.heights[..., :1], self.heights, self.heights[..., -1:]], -1)
+        step = self.length[:, None, None] / (self.heights.shape[-1] - 1)
+        slope = (ends[..., 2:] - ends[..., :-2]) / (2 * step)
+        return (1 + slope * slope).rsqrt()
+
     def shows(self, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """How far the upper and the lower lip's side covers canvas positions (B, 2, h, w): two (B, 1, h, w), 0-1.
 
@@ -304,19 +313,26 @@ class MovedEdges:
         batch, _, height, width = target.shape
         u, v = (x.view(batch, 1, height, width) for x in self._coordinates(target.flatten(2)))
         grid = torch.stack([u[:, 0] * 2 - 1, torch.zeros_like(u[:, 0])], -1)
-        edges = F.grid_sample(self.heights[:, :, None], grid, padding_mode="border", align_corners=True)
+        shapes = torch.cat([self.heights, self._upright()], 1)[:, :, None]
+        shapes = F.grid_sample(shapes, grid, padding_mode="border", align_corners=True)
+        upper, lower = (v - shapes[:, :2]).mul_(shapes[:, 2:]).split(1, 1)  # across the edge, where it is steep
         beyond = (torch.maximum(-u, u - 1) / CORNER).clamp(0, 1)
-        upper, lower = (0.5 - (v - edges[:, :1])).clamp(0, 1), (0.5 + (v - edges[:, 1:])).clamp(0, 1)
+        upper, lower = (0.5 - upper).clamp(0, 1), (0.5 + lower).clamp(0, 1)
         return torch.lerp(upper, torch.ones_like(upper), beyond), torch.lerp(lower, torch.ones_like(lower), beyond)
 
 
 class PlateMotion(torch.nn.Module):
-    """Moves a painted plate of the mouth: an affine map fitted to the motion of a few of its 3D points."""
+    """Moves a painted plate of the mouth: an affine map fitted to the motion of a few of its 3D points.
 
-    def __init__(self, plate: Plate, canvas: Canvas, pivot: np.ndarray) -> None:
+    Attributes:
+        layers: (4, h, w) the plate's colours and alpha; (5, h, w) if it throws a shadow, which is the last.
+    """
+
+    def __init__(self, plate: Plate, canvas: Canvas, pivot: np.ndarray, throws_shadow: bool = False) -> None:
         super().__init__()
         self.camera = canvas.camera
-        self.register_buffer("rgba", torch.from_numpy(plate.rgba))
+        layers = [plate.rgba, plate.shadow[None]] if throws_shadow else [plate.rgba]
+        self.register_buffer("layers", torch.from_numpy(np.concatenate(layers)))
         self.register_buffer("anchors", torch.from_numpy(np.asarray(plate.anchors, np.float32)))
         dynamics = np.ascontiguousarray(plate.anchor_dynamics, np.float32)
         self.register_buffer("dynamics", torch.from_numpy(dynamics).reshape(len(dynamics), -1))

@@ -19,11 +19,18 @@ SOFTNESS = 0.7  # pixels; the plates are as soft as an enlarged portrait
 TEETH_SHOW = 0.105  # of the mouth's width: how far the upper incisors reach below the upper lip of a mouth at rest
 LEAST_SHOW = 0.08  # the same where a smile shows their tips alone: a lip that comes down in speech would hide all
 MOST_SHIFT = 0.2  # of the mouth's width, by which the model's teeth are moved at most
-TOOTH_GAP = 0.015  # of the mouth's width: the model's teeth stand this far apart at most
+TOOTH_GAP = 0.025  # of the mouth's width: the model's teeth stand this far apart at most
 INCISORS_CM = 0.8  # to either side of the middle
 BEHIND_LIPS_CM = 0.15  # lips lie on the teeth; the model's stand back, and would slide behind them when the head turns
 THROAT_CM = 3.0  # how far forward (z of the face model) the throat reaches; the teeth begin at 4.8
+OVERBITE = 0.08  # of the mouth's width: the lower incisors reach so far up behind the upper ones of closed jaws
+CORRIDOR, IN_CORNERS = (0.2, 0.5), 0.2  # from where to where, off the middle, cheeks take the light; what they leave
+GROOVE, IN_GROOVE = 0.02, 0.3  # of the mouth's width: reach of the shade between tongue and teeth; the light in it
+BACK_FADES = 0.035  # of the mouth's width: over which the tongue's back is lost in the dark
+SHADOW, SHADED = 0.03, 0.75  # of the mouth's width: how far below the upper teeth their shadow lies; its depth
+BETWEEN_TEETH = 0.85  # of a tooth's brightness
 LAMP = np.array([0.0, 0.25, 0.97])
+NOTHING = 255  # where no part is seen
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Plate:
 
     Attributes:
         rgba: (4, h, w) float32, colours 0-255, not premultiplied, then alpha 0-1.
+        shadow: (h, w) float32, 0-1, how dark it makes what is seen behind it.
         left, top: canvas position of its first texel.
         anchors: (n, 3) camera-space points of it (jaw closed), from which its motion is computed.
         anchor_dynamics: (K, n, 3) how the dynamics move them.
@@ -39,6 +47,7 @@ class Plate:
     """
 
     rgba: np.ndarray
+    shadow: np.ndarray
     left: float
     top: float
     anchors: np.ndarray
@@ -55,12 +64,16 @@ def make_plates(
     vertices = (fit.mesh.neutral + forward) @ rotation + translation
     lips = np.concatenate([fit.mesh.upper_lip, fit.mesh.lower_lip])
     offset = canvas.points[lips, :2].mean(0) - _project(canvas.camera_vertices[lips], canvas).mean(0)
-    upper_teeth = vertices[fit.mesh.parts == FACE_PARTS.index("teeth_upper")]
+    upper_teeth, lower_teeth = (
+        vertices[fit.mesh.parts == FACE_PARTS.index(name)] for name in ("teeth_upper", "teeth_lower")
+    )
     lip_v = line.height(line.upper, 0.5)
     is_seen = own is not None and own.edge_v is not None
     edge_v = max(own.edge_v, lip_v + LEAST_SHOW * line.length) if is_seen else lip_v + TEETH_SHOW * line.length
     offset = offset + line.down * _lowering(_project(upper_teeth, canvas) + offset, line, edge_v)
-    lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"), vertices, offset)
+    bite = _bite(_project(upper_teeth, canvas) + offset, _project(lower_teeth, canvas) + offset, line)
+    raised = offset - line.down * bite
+    lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"), vertices, raised)
     upper = _plate(fit, canvas, line, light, ("teeth_upper", "gums_upper"), vertices, offset)
     return lower, upper
 
@@ -80,12 +93,15 @@ def _plate(fit, canvas: Canvas, line: LipLine, light: MouthLight, names: tuple[s
     points = np.concatenate([(seen + offset - [left, top]) * OVERSAMPLE, -vertices[:, 2:]], 1)
     triangle, weights = rasterize(points, triangles, texels, texels)
     softness = SOFTNESS * OVERSAMPLE * max(1.0, canvas.enlargement)
-    gap_texels = 2 * round(TOOTH_GAP * line.length * OVERSAMPLE / 2) + 1
-    rgba = _paint(mesh, vertices, triangles, triangle, weights, light, softness, gap_texels)
+    row, column = np.mgrid[:texels, :texels] / OVERSAMPLE
+    u, _ = line.coordinates(np.stack([column + left, row + top], -1))
+    inside = _see(mesh, vertices, triangles, triangle, weights)
+    rgba = _paint(inside, light, _corridor(u), softness, line.length * OVERSAMPLE)
     front = teeth[np.argsort(-mesh.neutral[teeth, 2])[: len(teeth) // 2]]
     anchors = front[:: max(1, len(front) // 24)]
     return Plate(
         rgba=rgba,
+        shadow=_shadow(rgba[3], line.length * OVERSAMPLE),
         left=float(left),
         top=float(top),
         anchors=vertices[anchors],
@@ -112,29 +128,104 @@ def _lowering(teeth_xy: np.ndarray, line: LipLine, edge_v: float) -> float:
     return float(np.clip(edge_v - np.percentile(v[incisors], 98), usual - most, usual + most))
 
 
+def _bite(upper_xy: np.ndarray, lower_xy: np.ndarray, line: LipLine) -> float:
+    """Pixels by which to raise the lower teeth (n, 2), so that they stand OVERBITE behind the upper ones (m, 2)."""
+    ends = []
+    for teeth_xy, percentile in ((upper_xy, 98), (lower_xy, 2)):
+        u, v = line.coordinates(teeth_xy)
+        incisors = np.abs(u - 0.5) < 0.15
+        if not incisors.any():
+            return 0.0
+        ends.append(float(np.percentile(v[incisors], percentile)))
+    upper_v, lower_v = ends
+    return lower_v - upper_v + OVERBITE * line.length
+
+
 def _project(vertices: np.ndarray, canvas: Canvas) -> np.ndarray:
     camera = canvas.camera
     scale = camera.focal_px / -vertices[:, 2:]
     return vertices[:, :2] * [1, -1] * scale + [camera.centre_x, camera.centre_y]
 
 
-def _paint(mesh, vertices, triangles, triangle, weights, light: MouthLight, softness, gap_texels) -> np.ndarray:
-    """Shade as a dentist's lamp would: soft frontal light, towards the back nearer to the throat's darkness."""
+def _corridor(u: np.ndarray) -> np.ndarray:
+    """Light (h, w), 0-1, that the cheeks leave at u of the lip line."""
+    near, far = CORRIDOR
+    return 1 - (1 - IN_CORNERS) * smoothstep((np.abs(u - 0.5) - near) / (far - near))
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The parts of the mouth as they are seen, every map (h, w).
+
+    Attributes:
+        part: index into FACE_PARTS, or NOTHING.
+        diffuse: 0-1, light of a frontal lamp.
+        recess: 0-1, from the back of each part to its front.
+    """
+
+    part: np.ndarray
+    diffuse: np.ndarray
+    recess: np.ndarray
+
+    def shows(self, kind: str) -> np.ndarray:
+        """Where (h, w) parts are seen whose names begin with `kind`."""
+        return np.isin(self.part, [k for k, name in enumerate(FACE_PARTS) if name.startswith(kind)])
+
+
+def _see(mesh: FaceMesh, vertices, triangles, triangle, weights) -> Inside:
+    """Look at a rasterised picture of the mesh, see `rasterize`."""
     normals = vertex_normals(vertices, triangles)
     normal = interpolate(normals, triangles, triangle, weights)
     normal = normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-6)
-    diffuse = np.clip(normal @ LAMP, 0, 1)
-    back = interpolate(mesh.neutral[:, 2:], triangles, triangle, weights)[..., 0]
-    part = mesh.parts[triangles[np.maximum(triangle, 0), 0]]
-    rgb = np.zeros((*triangle.shape, 3), np.float32)
-    for name, base, dullest in (("teeth", light.teeth, 0.72), ("gums", light.gums, 0.6), ("tongue", light.tongue, 0.4)):
-        kinds = [k for k, full in enumerate(FACE_PARTS) if full.startswith(name)]
+    depth = interpolate(mesh.neutral[:, 2:], triangles, triangle, weights)[..., 0]
+    part = np.where(triangle >= 0, mesh.parts[triangles[np.maximum(triangle, 0), 0]], NOTHING)
+    recess = np.zeros(depth.shape, np.float32)
+    for kind in ("teeth", "gums", "tongue"):
+        kinds = [k for k, name in enumerate(FACE_PARTS) if name.startswith(kind)]
         mine, depths = np.isin(part, kinds), mesh.neutral[np.isin(mesh.parts, kinds), 2]
-        recess = smoothstep((back[mine] - np.percentile(depths, 10)) / (0.8 * np.ptp(depths)))
-        shade = (dullest + (1 - dullest) * diffuse[mine]) * (0.2 + 0.8 * recess)
-        rgb[mine] = light.throat + (base - light.throat) * shade[:, None]
-    solid = (triangle >= 0).astype(np.float32)
-    soft = blur(np.moveaxis(rgb * solid[..., None], -1, 0), softness) / np.maximum(blur(solid, softness), 1e-3)
-    solid = ndimage.grey_closing(solid, size=gap_texels)  # teeth touch
-    alpha = np.clip(blur(solid, 0.8) * 2 - 0.6, 0, 1) * solid
-    return np.concatenate([soft, blur(alpha, 0.85 * softness)[None]]).astype(np.float32)
+        recess[mine] = smoothstep((depth[mine] - np.percentile(depths, 10)) / (0.8 * np.ptp(depths)))
+    return Inside(part, np.clip(normal @ LAMP, 0, 1), recess)
+
+
+def _paint(inside: Inside, light: MouthLight, corridor: np.ndarray, softness: float, length: float) -> np.ndarray:
+    """Shade as a dentist's lamp would: soft frontal light, towards the back nearer to the throat's darkness.
+
+    Args:
+        inside: what is seen, (h, w).
+        light: the colours.
+        corridor: (h, w) the light that cheeks leave.
+        softness: of the picture, in texels.
+        length: of the mouth, in texels.
+
+    Returns:
+        (4, h, w) the plate's colours and alpha.
+    """
+    tooth, solid = inside.shows("teeth").astype(np.float32), (inside.part != NOTHING).astype(np.float32)
+    groove = 1 - (1 - IN_GROOVE) * np.clip(2 * blur(tooth, GROOVE * length), 0, 1)
+    rgb = np.zeros((3, *solid.shape), np.float32)
+    for kind, base, dullest, nook in (
+        ("teeth", light.teeth, 0.72, 1.0), ("gums", light.gums, 0.6, 1.0), ("tongue", light.tongue, 0.4, groove)
+    ):  # fmt: skip
+        mine = inside.shows(kind)
+        shade = (dullest + (1 - dullest) * inside.diffuse) * (0.2 + 0.8 * inside.recess) * corridor * nook
+        rgb[:, mine] = (light.throat + (base - light.throat) * shade[mine][:, None]).T
+    wide = 2 * round(TOOTH_GAP * length / 2) + 1
+    bridge = blur(ndimage.grey_closing(tooth, size=(1, wide)) - tooth, softness / 2)  # teeth touch
+    soft = _softened(rgb, solid, softness)
+    soft += (BETWEEN_TEETH * _softened(rgb, tooth, softness) - soft) * bridge
+    teeth = ndimage.grey_closing(tooth, size=wide)
+    alpha = blur(np.clip(blur(teeth, 0.8) * 2 - 0.6, 0, 1) * teeth, 0.85 * softness)
+    flesh = np.clip(blur(solid, BACK_FADES * length) * 2 - 1, 0, 1)
+    return np.concatenate([soft, np.maximum(alpha, flesh)[None]]).astype(np.float32)
+
+
+def _softened(rgb: np.ndarray, share: np.ndarray, softness: float) -> np.ndarray:
+    """Colours (3, h, w), blurred where `share` (h, w) is 1 and carried on where it is 0."""
+    return blur(rgb * share, softness) / np.maximum(blur(share, softness), 1e-3)
+
+
+def _shadow(alpha: np.ndarray, length: float) -> np.ndarray:
+    """The shadow (h, w), 0-1, that a plate throws on what is behind it, softly, and a little below."""
+    reach = SHADOW * length
+    below = ndimage.shift(alpha, (reach, 0), order=1, mode="constant")
+    return (SHADED * blur(below, reach)).astype(np.float32)

@@ -12,9 +12,9 @@ from talkface.rendering.lips import TABLE, LipLine
 
 IVORY = np.array([1.08, 1.03, 0.95])
 GUM = np.array([0.78, 0.47, 0.45])
-TONGUE = np.array([0.94, 0.62, 0.60])
+TONGUE = np.array([0.72, 0.475, 0.46])
 SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
-THROAT = np.array([0.30, 0.13, 0.12])
+THROAT = np.array([0.22, 0.09, 0.085])
 TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 550 smiles are within 6 % of it
 TALLEST_TEETH = 0.3  # of the mouth's width, below the upper lip; further down is tongue
 FIRST_TEETH = 0.12  # of the mouth's width: teeth that show begin within this under the upper lip
@@ -69,7 +69,7 @@ def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float, o
     saturation = float(np.clip((skin.max() - skin.min()) / (skin.max() + 1e-6) / 0.3, 0, 1))
     tint = 1 + (skin / (skin.mean() + 1e-6) - 1) * 0.35 * (1 - saturation)
     lamp = skin / SKIN * SKIN.mean() / (skin.mean() + 1e-6) if sclera is None else sclera / (sclera.mean() + 1e-6)
-    lamp = np.clip(lamp, 0.75, 1.3) ** 0.7
+    lamp = np.clip(lamp, 0.75, 1.3) ** 0.4
 
     def lit(colour: np.ndarray) -> np.ndarray:
         grey = colour.mean() * tint
