@@ -8,8 +8,8 @@ import torch
 
 from talkface.rendering.lips import TABLE, lip_line
 from talkface.rendering.mouth import LINE, MovedEdges
-from talkface.rendering.renderer import Renderer
 from talkface.rendering.plates import _lowering
+from talkface.rendering.renderer import Renderer
 from tests.test_rendering_lip_edges import landmarks
 
 
@@ -19,7 +19,7 @@ def renderer(analysis) -> Renderer:
 
 
 def test_teeth_are_brighter_than_the_tongue_and_the_tongue_than_the_throat(renderer):
-    plates = [plate.rgba for plate in (renderer.mouth.upper_plate, renderer.mouth.lower_plate)]
+    plates = [plate.layers for plate in (renderer.mouth.upper_plate, renderer.mouth.lower_plate)]
     upper, lower = (rgba[:3, rgba[3] > 0.9].mean(0) for rgba in plates)
     throat = renderer.mouth.throat.mean()
     assert upper.quantile(0.95) > 0.75 * 255  # the example's own teeth are white
@@ -29,7 +29,7 @@ def test_teeth_are_brighter_than_the_tongue_and_the_tongue_than_the_throat(rende
 
 def test_nothing_of_the_throat_hangs_below_the_upper_teeth(renderer):
     """Texels of the upper plate that are lower than its teeth's edges, within the mouth's width."""
-    rgba = renderer.mouth.upper_plate.rgba
+    rgba = renderer.mouth.upper_plate.layers
     bright = rgba[:3].mean(0) > 0.6 * 255
     rows = torch.arange(rgba.shape[1])[:, None].expand_as(bright)
     lowest_tooth = rows[bright & (rgba[3] > 0.9)].max()
@@ -107,7 +107,7 @@ def test_corners_that_meet_are_left_as_they_are():
 
 def test_both_lips_become_one_beyond_the_corners_gradually():
     target = torch.stack(torch.meshgrid(torch.arange(80.0, 100.0), torch.tensor([45.0]), indexing="xy"))[None]
-    upper, lower = (cover[0, 0, 0] for cover in moved_edges(0).shows(target))
+    upper, lower = (cover[0, 0, 0] for cover in moved_edges(0).shows(target, 2.0)[:2])
     torch.testing.assert_close(upper, torch.ones(20))
     assert lower[0] < 0.05 and lower[-1] == 1
     assert lower.diff().max() < 0.15

@@ -179,12 +179,20 @@ def _see(mesh: FaceMesh, vertices, triangles, triangle, weights) -> Inside:
     normal = normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-6)
     depth = interpolate(mesh.neutral[:, 2:], triangles, triangle, weights)[..., 0]
     part = np.where(triangle >= 0, mesh.parts[triangles[np.maximum(triangle, 0), 0]], NOTHING)
+    part[_palate(part)] = NOTHING
     recess = np.zeros(depth.shape, np.float32)
     for kind in ("teeth", "gums", "tongue"):
         kinds = [k for k, name in enumerate(FACE_PARTS) if name.startswith(kind)]
         mine, depths = np.isin(part, kinds), mesh.neutral[np.isin(mesh.parts, kinds), 2]
         recess[mine] = smoothstep((depth[mine] - np.percentile(depths, 10)) / (0.8 * np.ptp(depths)))
     return Inside(part, np.clip(normal @ LAMP, 0, 1), recess)
+
+
+def _palate(part: np.ndarray) -> np.ndarray:
+    """Where (h, w) upper gums are seen below the upper teeth: that is the palate, which lies in the dark."""
+    row = np.arange(len(part))[:, None]
+    lowest = np.where(part == FACE_PARTS.index("teeth_upper"), row, -1).max(0)
+    return (part == FACE_PARTS.index("gums_upper")) & (row > lowest) & (lowest >= 0)
 
 
 def _paint(inside: Inside, light: MouthLight, corridor: np.ndarray, softness: float, length: float) -> np.ndarray:

@@ -20,6 +20,7 @@ TALLEST_TEETH = 0.3  # of the mouth's width, below the upper lip; further down i
 FIRST_TEETH = 0.12  # of the mouth's width: teeth that show begin within this under the upper lip
 GAP_BELOW = 0.03  # of the mouth's width: what is darker or redder for longer than this ends them
 WIDE_OPEN = 0.35  # of the mouth's width, between the lips
+SCREAM = 0.8  # of the mouth's width, between the lips
 LITTLE_BELOW = 0.16  # of the mouth's width: a strip below the upper teeth that is not worth a motion of its own
 TWO_ROWS = 0.16  # of the mouth's width: teeth that reach further are two rows, and meet at the darkest line from
 SEAM = 0.07  # on; no upper tooth is shorter
@@ -142,8 +143,11 @@ def teeth_edge(own: OwnTeeth | None, line: LipLine) -> np.ndarray:
 
 
 def shows_below(edge: np.ndarray, line: LipLine) -> bool:
-    """Whether so much is seen between the upper teeth's `edge` (TABLE,) and the lower lip that it moves by itself."""
-    return bool((line.lower - edge).max() > LITTLE_BELOW * line.length)
+    """Whether so much is seen between the upper teeth's `edge` (TABLE,) and the lower lip that it moves by itself.
+
+    What a scream shows does not: it is far too tall to stand behind lips that speak.
+    """
+    return bool((line.lower - edge).max() > LITTLE_BELOW * line.length) and line.gap_px < SCREAM * line.length
 
 
 def _first_run(score: np.ndarray, patience: float) -> np.ndarray:
