@@ -28,7 +28,7 @@ BESIDE = 7  # of COLUMNS: teeth are looked for so far to either side
 RIM_PX, RIM_LIGHT = 2.0, 0.2  # a tooth's blurred rim, left on the lip, would glow there; its light, from lip to tooth
 LESS_RED = 0.016  # than both lips, of the sum of the colours: the bright part of what lies between them is teeth
 THIN = 0.045  # of the mouth's width: the thinnest smile in which dim teeth are told by being many
-UNEVEN, EVEN = 2.8, 1e-3  # times as uneven along the mouth as the lower lip; so even is no lip
+UNEVEN, EVEN = 2.8, 2e-3  # times as uneven along the mouth as the lower lip; so even is no lip
 NO_REDDER = np.array([0.035, 0.08])  # than the upper, than the lower lip is what lies between them if it is teeth
 RED_CONTRAST, GREY = 0.045, 0.004  # by which lips are redder than teeth if that is to tell them apart; no colour at all
 UNLIT = 0.6  # of a lip's brightness: the least that a tooth in its shadow has
@@ -66,7 +66,9 @@ def _shows_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> boo
     if np.median(_redness(bright)) < min(reds) - LESS_RED:
         return True
     redder = float(np.median(_redness(inside))) - np.array(reds[:2])
-    return line.gap_px > THIN * line.length and _is_uneven(inside[:, 2:-2], lower_lip) and bool((redder < NO_REDDER).all())
+    return (
+        line.gap_px > THIN * line.length and _is_uneven(inside[:, 2:-2], lower_lip) and bool((redder < NO_REDDER).all())
+    )
 
 
 def _is_uneven(inside: np.ndarray, lip: np.ndarray) -> bool:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
-from talkface.rendering.plates import OVERSAMPLE, Plate
+from talkface.rendering.plates import Plate, PlateMotion
 from talkface.rendering.refiner import CropFrame, Refiner, refine
 from talkface.rendering.sampling import Patch, box_mean, read_tables, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
@@ -341,52 +341,6 @@ class MovedEdges:
         upper, lower = (0.5 - upper).clamp(0, 1), (0.5 + lower).clamp(0, 1)
         one = torch.ones_like(upper)
         return torch.lerp(upper, one, beyond), torch.lerp(lower, one, beyond), meet
-
-
-class PlateMotion(torch.nn.Module):
-    """Moves a painted plate of the mouth: an affine map fitted to the motion of a few of its 3D points.
-
-    Attributes:
-        layers: (4, h, w) the plate's colours and alpha; (5, h, w) if it throws a shadow, which is the last.
-    """
-
-    def __init__(self, plate: Plate, canvas: Canvas, pivot: np.ndarray, throws_shadow: bool = False) -> None:
-        super().__init__()
-        self.camera = canvas.camera
-        layers = [plate.rgba, plate.shadow[None]] if throws_shadow else [plate.rgba]
-        self.register_buffer("layers", torch.from_numpy(np.concatenate(layers)))
-        self.register_buffer("anchors", torch.from_numpy(np.asarray(plate.anchors, np.float32)))
-        dynamics = np.ascontiguousarray(plate.anchor_dynamics, np.float32)
-        self.register_buffer("dynamics", torch.from_numpy(dynamics).reshape(len(dynamics), -1))
-        self.register_buffer("offset", torch.from_numpy(plate.offset_px))
-        self.register_buffer("corner", torch.tensor([plate.left, plate.top]))
-        self.register_buffer("pivot", torch.as_tensor(pivot, dtype=torch.float32))
-        rest = self._project(self.anchors[None])[0]
-        self.register_buffer("solve", torch.linalg.pinv(torch.cat([rest, torch.ones(len(rest), 1)], 1)))
-
-    def _project(self, points: torch.Tensor) -> torch.Tensor:
-        scale = self.camera.focal_px / -points[..., 2:]
-        flipped = points[..., :2] * torch.tensor([1.0, -1.0], device=points.device)
-        centre = torch.tensor([self.camera.centre_x, self.camera.centre_y], device=points.device)
-        return flipped * scale + centre + self.offset
-
-    def _back(self, target: torch.Tensor, points: torch.Tensor, rotation, shift) -> torch.Tensor:
-        turned = (points - self.pivot) @ rotation.mT + (self.pivot + shift)[:, None]
-        affine = self.solve @ self._project(turned)  # (B, 3, 2), rows x, y, 1
-        inverse = torch.linalg.inv(affine[:, :2].mT)
-        centred = target - affine[:, 2].view(-1, 2, 1, 1)
-        return torch.einsum("bij,bjhw->bihw", inverse, centred)
-
-    def texels(self, target: torch.Tensor, asked: torch.Tensor, rotation, shift) -> torch.Tensor:
-        """Texel coordinates (B, 2, h, w) of canvas positions under the motion asked for."""
-        points = self.anchors + (asked @ self.dynamics).view(len(asked), -1, 3)
-        place = self._back(target, points, rotation, shift)
-        return (place - self.corner.view(1, 2, 1, 1)) * OVERSAMPLE
-
-    def rest_position(self, target: torch.Tensor, rotation, shift) -> torch.Tensor:
-        """Portrait positions (B, 2, h, w) of canvas positions if the plate only follows the head."""
-        points = self.anchors.expand(len(rotation), -1, -1)
-        return self._back(target, points, rotation, shift)
 
 
 def _steps(first: torch.Tensor, count: int, step: int) -> torch.Tensor:
