@@ -83,6 +83,22 @@ def test_the_few_teeth_of_a_thin_smile_keep_the_lips_parted(colour):
     assert settle(lip_line(marks), marks, thin_smile(8, colour)).gap_px == pytest.approx(8, abs=2)
 
 
+def test_dim_teeth_are_told_from_lips_by_being_many():
+    """As pale as the lips around them, but with a dark gap after every tooth."""
+    marks = landmarks(8, 0)
+    picture = painted(8, LIPS)
+    y, x = np.mgrid[:200, :220].astype(float)
+    gaps = (np.abs(y - LINE_Y) < 4 * bow(x)) & (x % 7 < 2)
+    picture[gaps] = np.array(LIPS) * 3 // 4
+    assert settle(lip_line(marks), marks, picture).gap_px == pytest.approx(8, abs=1)
+
+
+def test_what_a_scream_shows_stays_behind_when_lips_speak():
+    calm, scream = (lip_line(landmarks(gap, 0)) for gap in (40, 90))
+    assert shows_below(calm.upper + 10, calm)
+    assert not shows_below(scream.upper + 10, scream)
+
+
 def test_lips_between_two_dark_lines_are_no_teeth():
     marks = landmarks(8, 0)
     assert settle(lip_line(marks), marks, thin_smile(8, LIPS)).gap_px == 0

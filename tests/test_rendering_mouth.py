@@ -8,8 +8,8 @@ import torch
 
 from talkface.rendering.lips import TABLE, lip_line
 from talkface.rendering.mouth import LINE, MovedEdges
+from talkface.rendering.plates import _lowering
 from talkface.rendering.renderer import Renderer
-from talkface.rendering.teeth import _lowering
 from tests.test_rendering_lip_edges import landmarks
 
 
@@ -19,7 +19,7 @@ def renderer(analysis) -> Renderer:
 
 
 def test_teeth_are_brighter_than_the_tongue_and_the_tongue_than_the_throat(renderer):
-    plates = [plate.rgba for plate in (renderer.mouth.upper_plate, renderer.mouth.lower_plate)]
+    plates = [plate.layers for plate in (renderer.mouth.upper_plate, renderer.mouth.lower_plate)]
     upper, lower = (rgba[:3, rgba[3] > 0.9].mean(0) for rgba in plates)
     throat = renderer.mouth.throat.mean()
     assert upper.quantile(0.95) > 0.75 * 255  # the example's own teeth are white
@@ -29,7 +29,7 @@ def test_teeth_are_brighter_than_the_tongue_and_the_tongue_than_the_throat(rende
 
 def test_nothing_of_the_throat_hangs_below_the_upper_teeth(renderer):
     """Texels of the upper plate that are lower than its teeth's edges, within the mouth's width."""
-    rgba = renderer.mouth.upper_plate.rgba
+    rgba = renderer.mouth.upper_plate.layers
     bright = rgba[:3].mean(0) > 0.6 * 255
     rows = torch.arange(rgba.shape[1])[:, None].expand_as(bright)
     lowest_tooth = rows[bright & (rgba[3] > 0.9)].max()
@@ -105,9 +105,47 @@ def test_corners_that_meet_are_left_as_they_are():
     torch.testing.assert_close(heights, torch.stack([-expected, expected]), rtol=0, atol=1e-3)
 
 
+def test_steep_edges_are_as_soft_as_level_ones():
+    """Coverage falls with the distance across the edge: a slope of 4 spreads it over 4 pixels along the vertical."""
+    x = torch.linspace(0, 80, 65)
+    ramp = 50 + 4 * (40 - (x - 40).abs())  # both lips meet along a steep roof
+    edges = MovedEdges(*(torch.stack([x, ramp])[None] for _ in range(2)))
+    y = torch.arange(100.0, 160.0)
+    target = torch.stack(torch.meshgrid(torch.tensor([20.0]), y, indexing="xy"))[None]
+    upper, lower, _ = edges.shows(target, 2.0)
+    assert 3 <= int(((upper > 0) & (upper < 1)).sum()) <= 5
+    torch.testing.assert_close(upper + lower, torch.ones_like(upper))
+
+
+def test_lips_meet_in_a_line_that_goes_as_they_part():
+    column = torch.stack(torch.meshgrid(torch.tensor([40.0]), torch.arange(40.0, 61.0), indexing="xy"))[None]
+
+    def line(gap: float) -> torch.Tensor:
+        x = torch.linspace(0, 80, 65)
+        half = gap / 2 * (torch.pi * x / 80).sin()
+        edges = MovedEdges(*(torch.stack([x, 50 + sign * half])[None] for sign in (-1, 1)))
+        return edges.shows(column, 2.0)[2][0, 0, :, 0]
+
+    shut = line(0.0)
+    assert shut[10] == pytest.approx(1) and shut[:8].max() == 0 and shut[13:].max() == 0
+    assert 0 < line(1.0).max() < shut.max() and line(3.0).max() == 0
+
+
+def test_a_lip_that_was_parted_shows_nothing_past_its_edge_while_it_speaks(renderer):
+    """Near the edge all places are the lip's own; in a portrait at rest, and far from the edge, none is moved."""
+    mouth = renderer.mouth
+    edge = mouth.corner + mouth.axes[0] * mouth.length / 2 + mouth.axes[1] * mouth.edges[0, TABLE // 2]
+    past = torch.tensor([-9.0, -0.5, 0.0, 2.0, 40.0])
+    places = (edge[:, None] + mouth.axes[1][:, None] * past)[None, :, :, None]
+    speaks, rests = (mouth._on_lip(places, torch.full((1, 1), share), 0) for share in (1.0, 0.0))
+    assert torch.equal(rests, places)
+    height = ((speaks - edge.view(1, 2, 1, 1))[0, :, :, 0] * mouth.axes[1][:, None]).sum(0)
+    torch.testing.assert_close(height, torch.tensor([-9.0, -1.0, -1.0, -1.0, 40.0]), rtol=0, atol=0.1)
+
+
 def test_both_lips_become_one_beyond_the_corners_gradually():
     target = torch.stack(torch.meshgrid(torch.arange(80.0, 100.0), torch.tensor([45.0]), indexing="xy"))[None]
-    upper, lower = (cover[0, 0, 0] for cover in moved_edges(0).shows(target))
+    upper, lower = (cover[0, 0, 0] for cover in moved_edges(0).shows(target, 2.0)[:2])
     torch.testing.assert_close(upper, torch.ones(20))
     assert lower[0] < 0.05 and lower[-1] == 1
     assert lower.diff().max() < 0.15

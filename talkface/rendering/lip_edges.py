@@ -24,7 +24,12 @@ FAINT = 0.93  # of the lips' brightness: a line that is hardly darker is left to
 BEYOND_UPPER, BEYOND_LOWER = 0.13, 0.06  # of the mouth's width: how far teeth are looked for past the landmarks' edges
 BEYOND_DIM = 0.07  # the same for teeth that are not brighter than lips
 TOOTH_CONTRAST, TOOTH_PALENESS = 0.12, 0.08  # by which teeth are brighter and less coloured than lips, at least
+BESIDE = 7  # of COLUMNS: teeth are looked for so far to either side
+RIM_PX, RIM_LIGHT = 2.0, 0.2  # a tooth's blurred rim, left on the lip, would glow there; its light, from lip to tooth
 LESS_RED = 0.016  # than both lips, of the sum of the colours: the bright part of what lies between them is teeth
+THIN = 0.045  # of the mouth's width: the thinnest smile in which dim teeth are told by being many
+UNEVEN, EVEN = 2.8, 2e-3  # times as uneven along the mouth as the lower lip; so even is no lip
+NO_REDDER = np.array([0.035, 0.08])  # than the upper, than the lower lip is what lies between them if it is teeth
 RED_CONTRAST, GREY = 0.045, 0.004  # by which lips are redder than teeth if that is to tell them apart; no colour at all
 UNLIT = 0.6  # of a lip's brightness: the least that a tooth in its shadow has
 DARK, BRIGHT, PALE = 0.3, 1.2, 0.62  # inside against lips: share darker, times brighter, times less coloured
@@ -58,7 +63,22 @@ def _shows_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> boo
     reds = [float(np.median(_redness(lip))) for lip in lips]
     if max(np.abs(_redness(lip)).max() for lip in lips) < GREY:
         return line.gap_px > WIDE_GREY * line.length
-    return bool(np.median(_redness(bright)) < min(reds) - LESS_RED)
+    if np.median(_redness(bright)) < min(reds) - LESS_RED:
+        return True
+    redder = float(np.median(_redness(inside))) - np.array(reds[:2])
+    return (
+        line.gap_px > THIN * line.length and _is_uneven(inside[:, 2:-2], lower_lip) and bool((redder < NO_REDDER).all())
+    )
+
+
+def _is_uneven(inside: np.ndarray, lip: np.ndarray) -> bool:
+    """Whether what is seen inside (columns, n, 3) changes along the mouth more than the lip (columns, m, 3) does, as
+    tooth after tooth does and the line between closed lips does not."""
+    unevenness = []
+    for strip in (inside, lip):
+        light = strip.mean((1, 2))
+        unevenness.append(float(np.diff(light, n=2).std() / (light.mean() + 1)))
+    return unevenness[0] > UNEVEN * max(unevenness[1], EVEN)
 
 
 def _part(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
@@ -105,6 +125,7 @@ def _uncover_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> L
         edge, outer = line.height(table, COLUMNS), _outer(line, landmarks[list(ring)])
         steps = np.arange(0, reach * line.length, STEP_PX)
         extent = _teeth_beyond(line, edge, outer, sign * steps, still)
+        extent = ndimage.maximum_filter1d(extent, BESIDE)  # a row of teeth ends upright, and its smoothed edge does not
         tables.append(table + sign * _table(ndimage.gaussian_filter1d(extent * STEP_PX, 3.0)))
     upper, lower = (table.astype(np.float32) for table in tables)
     return dataclasses.replace(line, upper=upper, lower=lower)
@@ -118,16 +139,19 @@ def _teeth_beyond(
     lip = _strip(line, edge[:, None] + (outer - edge)[:, None] * np.linspace(0.6, 0.9, 7), still)
     light, lip_light = strip.mean(-1), np.median(lip.mean(-1))
     tooth = _is_bright_tooth(strip, lip)
+    rim = _is_rim(light, lip_light, tooth)
     if steps[-1] < 0:
         tooth |= _is_dim_tooth(strip, lip) & (np.abs(steps) < BEYOND_DIM * line.length)
     inside = tooth | (light < (1 - DARK) * lip_light)
     inside &= np.abs(steps) < 0.75 * np.abs(outer - edge)[:, None]
     count = np.cumprod(inside, axis=1).sum(1)
+    past = np.arange(len(steps)) - count[:, None]
+    ends = np.cumprod((past < 0) | (rim & (past < RIM_PX / STEP_PX)), axis=1).sum(1)
     shows = np.flatnonzero((tooth & (np.arange(len(steps)) < count[:, None])).any(1))
     if len(shows) < 0.1 * len(COLUMNS):
         return np.zeros(len(edge))
-    ends = COLUMNS[shows[[0, -1]]]
-    return ndimage.median_filter(count, 7) * np.minimum(1, np.minimum(COLUMNS / ends[0], (1 - COLUMNS) / (1 - ends[1])))
+    first, last = COLUMNS[shows[[0, -1]]]
+    return ndimage.median_filter(ends, 7) * np.minimum(1, np.minimum(COLUMNS / first, (1 - COLUMNS) / (1 - last)))
 
 
 def _is_bright_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:
@@ -142,6 +166,13 @@ def _is_bright_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:
     if lip_colour > 2 * TOOTH_PALENESS:  # else the picture, or the mouth, is grey
         tooth &= (colour < lip_colour - paler / 2) & (paler > TOOTH_PALENESS)
     return tooth
+
+
+def _is_rim(light: np.ndarray, lip_light: float, tooth: np.ndarray) -> np.ndarray:
+    """Which places of a strip (columns, n) are brighter than the lip, as the blurred rims of its `tooth` places are."""
+    if not tooth.any():
+        return np.zeros(light.shape, bool)
+    return light > lip_light + RIM_LIGHT * (np.median(light[tooth]) - lip_light)
 
 
 def _is_dim_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
+from talkface.rendering.plates import Plate, PlateMotion
 from talkface.rendering.refiner import CropFrame, Refiner, refine
 from talkface.rendering.sampling import Patch, box_mean, read_tables, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
-from talkface.rendering.teeth import OVERSAMPLE, Plate, shows_below
+from talkface.rendering.teeth import shows_below
 from talkface.types import FaceFit
 
 COARSE_PX = 2
@@ -21,11 +20,16 @@ FADE_PX = 8  # at the border of the mouth's patch
 GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see `Sheet.invert`
 EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
+ON_LIP_PX = 1.0  # from its edge on, the portrait's lip is clear of what shows between its lips
+OFF_LIP_PX, OFF_WIDE_LIP = 6.0, 0.5  # past its edge, and of the portrait's opening: so far a lip is misplaced at most
+AT_CORNERS = 0.03  # of the mouth's width
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
 FAR_PX = 99.0
 LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between closed lips, and the gap at which it is gone
+MEETING = 0.4  # how dark the line is where lips meet that the portrait shows parted
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
+UNDER_LIP, RIM = 0.52, 0.5  # the light in the shadow of the upper, and at the edge of the lower lip
 SLIT, IN_SLIT = 0.09, 0.36  # of the mouth's width: openings below this are slits; the light within them
 MOST_ROUND, CORNER = 0.3, 0.15  # of the mouth's width: radius of corners that do not meet; where both lips are one
 
@@ -64,9 +68,11 @@ class Mouth(torch.nn.Module):
             sheets.append(Sheet(fields, basis, rows, columns, canvas, pivot))
         self.upper, self.lower = sheets
         self.gap = LipGap(lip_motion(line, canvas, fit.mesh))
-        self.lower_plate, self.upper_plate = (PlateMotion(plate, canvas, pivot) for plate in plates)
+        self.lower_plate = PlateMotion(plates[0], canvas, pivot)
+        self.upper_plate = PlateMotion(plates[1], canvas, pivot, throws_shadow=True)
         self.half_width, self.rise, self.drop = 0.75 * line.length, 0.3 * line.length, 1.25 * line.length + line.gap_px
         self.length = line.length
+        self.off_lip_px = OFF_LIP_PX + OFF_WIDE_LIP * line.gap_px
         self.is_shut = line.gap_px == 0
         self.shows_inside = not self.is_shut
         self.shows_below = shows_below(teeth_edge, line)
@@ -103,16 +109,20 @@ class Mouth(torch.nn.Module):
         place_lower = self.lower.invert(flow_lower, coarse, coarse, GROWING)
         if self.is_shut:
             gap = edges.heights[:, 1] - edges.heights[:, 0]
-            place_upper, place_lower = self._off_line(place_upper, gap, 0), self._off_line(place_lower, gap, 1)
-        place_upper, place_lower = self._fine(place_upper), self._fine(place_lower)
-        target = self._fine(coarse)
-        show_upper, show_lower = edges.shows(target)
+            on_upper, on_lower = self._off_line(place_upper, gap, 0), self._off_line(place_lower, gap, 1)
+        else:
+            on_upper, on_lower = self._on_lip(place_upper, speaking, 0), self._on_lip(place_lower, speaking, 1)
+        on_upper, on_lower, target = self._fine(on_upper), self._fine(on_lower), self._fine(coarse)
+        show_upper, show_lower, meet = edges.shows(target, LINE * self.length)
         hole = (1 - show_upper - show_lower).clamp_min(0)
         share = show_upper / (show_upper + show_lower).clamp_min(1e-4)
-        upper, lower = sample_texture(texture, place_upper), sample_texture(texture, place_lower)
-        below = Layer(place_lower, lower)
+        upper, lower = sample_texture(texture, on_upper), sample_texture(texture, on_lower)
+        below = self._fine(place_lower) if self.shows_below else None
         inside, painted = self._inside(texture, hole, below, target, asked, speaking, rotation, shift)
-        colour = torch.lerp(torch.lerp(lower, upper, share), inside, hole)
+        colour = torch.lerp(lower, upper, share)
+        if self.shows_inside:
+            colour = colour * (1 - MEETING * meet * speaking.view(-1, 1, 1, 1))
+        colour = torch.lerp(colour, inside, hole)
         colour = refine(self.refiner, colour, painted, target, edges.frame(self.length))
         patch = Patch(scene.area, left, top, *colour.shape[-2:])
         patch.write(frames, torch.lerp(patch.read(frames), colour, _faded(*colour.shape[-2:], colour.device)))
@@ -143,6 +153,20 @@ class Mouth(torch.nn.Module):
         near = (1 - inwards / (2 * width).clamp_min(1e-3)).clamp(0, 1)
         return place + self.axes[1].view(1, 2, 1, 1) * (sign * width * near * near)
 
+    def _on_lip(self, place: torch.Tensor, speaking: torch.Tensor, edge: int) -> torch.Tensor:
+        """Portrait positions (B, 2, h, w) of a lip that was parted, kept on its own side of its edge while it speaks:
+        the rim of teeth that touch it would stay there as a bright line."""
+        sign = 2 * edge - 1
+        offset = place - self.corner.view(1, 2, 1, 1)
+        u = (offset * self.axes[0].view(1, 2, 1, 1)).sum(1, keepdim=True) / self.length
+        v = (offset * self.axes[1].view(1, 2, 1, 1)).sum(1, keepdim=True)
+        (height,) = read_tables(self.edges[edge : edge + 1], u * (TABLE - 1))
+        past = (ON_LIP_PX - sign * (v - height)).clamp_min(0)
+        near = (2 - past / self.off_lip_px).clamp(0, 1)  # what lies further past the edge is not seen
+        within = (torch.minimum(u, 1 - u) / AT_CORNERS).clamp(0, 1)
+        moved = past * near * within * speaking.view(-1, 1, 1, 1)
+        return place + self.axes[1].view(1, 2, 1, 1) * (sign * moved)
+
     def _fine(self, place: torch.Tensor) -> torch.Tensor:
         return F.interpolate(place, scale_factor=COARSE_PX, mode="bilinear", align_corners=False)
 
@@ -159,22 +183,25 @@ class Mouth(torch.nn.Module):
         return [torch.where(away, FAR_PX, v - height) for height in heights]
 
     def _inside(self, texture, hole, below, target, asked, speaking, rotation, shift):
-        """What is behind the lips (B, 3, h, w), and how much of it (anything, upper, lower plate) is painted, 0-1."""
+        """What is behind the lips (B, 3, h, w), and how much of it (anything, upper, lower plate) is painted, 0-1.
+
+        `below` (B, 2, h, w) is where the lower lip's side lies in the portrait, if what it has there moves with it.
+        """
         lower, upper = (
-            sample_plate(plate.rgba, plate.texels(target, asked, rotation, shift))
+            sample_plate(plate.layers, plate.texels(target, asked, rotation, shift))
             for plate in (self.lower_plate, self.upper_plate)
         )
         light = self._light(hole)
-        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:]) * light
+        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:]) * (light * (1 - upper[:, 4:]))
         if not self.shows_inside:
-            colour = torch.lerp(colour, upper[:, :3] * light, upper[:, 3:])
-            return colour, _painted(hole, upper[:, 3:], lower[:, 3:])
+            colour = torch.lerp(colour, upper[:, :3] * light, upper[:, 3:4])
+            return colour, _painted(hole, upper[:, 3:4], lower[:, 3:])
         own, share, bare = self._own_upper(texture, target, speaking, rotation, shift)
-        covered = upper[:, 3:]
+        covered = upper[:, 3:4]
         if self.shows_below:
-            low_share = self._own_lower(below.place, speaking)
+            low_share = self._own_lower(below, speaking)
             covered = covered * bare
-            colour = torch.lerp(colour, below.colour, low_share)
+            colour = torch.lerp(colour, sample_texture(texture, below), low_share)
         colour = torch.lerp(colour, upper[:, :3] * light, covered)
         colour = torch.lerp(colour, own, share)
         if self.shows_below:
@@ -208,7 +235,7 @@ class Mouth(torch.nn.Module):
         The tongue and the lower teeth of an open mouth go with the lower lip while it speaks.
         """
         past_teeth, past_lower = self._past(place, self.teeth_edge, self.edges[1])
-        inside = torch.minimum(past_teeth / (2 * SHADOW * self.length), 0.5 - past_lower)
+        inside = torch.minimum(past_teeth / (2 * SHADOW * self.length), ON_LIP_PX + 0.5 - past_lower)
         return inside.clamp(0, 1) * speaking.view(-1, 1, 1, 1)
 
     def _light(self, hole: torch.Tensor) -> torch.Tensor:
@@ -221,16 +248,10 @@ class Mouth(torch.nn.Module):
         below_upper, above_lower = near[:, :, : 1 - reach], near[:, :, reach - 1 :]
         tall = max(1, round(SLIT * self.length))
         opened = box_mean(F.pad(hole, (0, 0, tall, tall)), 2 * tall + 1, 2)
-        rims = (0.52 + 0.48 * (1.7 * below_upper).clamp(0, 1)) * (0.75 + 0.25 * (2 * above_lower).clamp(0, 1))
+        rims = (UNDER_LIP + (1 - UNDER_LIP) * (1.7 * below_upper).clamp(0, 1)) * (
+            RIM + (1 - RIM) * (2 * above_lower).clamp(0, 1)
+        )
         return rims * (IN_SLIT + (1 - IN_SLIT) * (2 * opened).clamp(0, 1))
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Portrait positions (B, 2, h, w) that a lip's side shows, and the colours (B, 3, h, w) there."""
-
-    place: torch.Tensor
-    colour: torch.Tensor
 
 
 def _painted(where: torch.Tensor, upper: torch.Tensor, lower: torch.Tensor) -> torch.Tensor:
@@ -295,59 +316,31 @@ class MovedEdges:
         missing = torch.minimum(missing, half)
         return heights + torch.stack([missing, -missing], 1)
 
-    def shows(self, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """How far the upper and the lower lip's side covers canvas positions (B, 2, h, w): two (B, 1, h, w), 0-1.
+    def _upright(self) -> torch.Tensor:
+        """(B, 2, n) distances across the edges to those along the mouth's vertical."""
+        ends = torch.cat([self.heights[..., :1], self.heights, self.heights[..., -1:]], -1)
+        step = self.length[:, None, None] / (self.heights.shape[-1] - 1)
+        slope = (ends[..., 2:] - ends[..., :-2]) / (2 * step)
+        return (1 + slope * slope).rsqrt()
 
-        Beyond the corners both do, gradually, since a far corner's two sides may not move alike.
+    def shows(self, target: torch.Tensor, line_px: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """How far the upper and the lower lip's side covers canvas positions (B, 2, h, w), and how near these are to
+        where both meet, within `line_px`: three (B, 1, h, w), 0-1.
+
+        Beyond the corners both sides cover, gradually, since a far corner's two sides may not move alike.
         """
         batch, _, height, width = target.shape
         u, v = (x.view(batch, 1, height, width) for x in self._coordinates(target.flatten(2)))
         grid = torch.stack([u[:, 0] * 2 - 1, torch.zeros_like(u[:, 0])], -1)
-        edges = F.grid_sample(self.heights[:, :, None], grid, padding_mode="border", align_corners=True)
+        shapes = torch.cat([self.heights, self._upright()], 1)[:, :, None]
+        shapes = F.grid_sample(shapes, grid, padding_mode="border", align_corners=True)
+        upper, lower = (v - shapes[:, :2]).mul_(shapes[:, 2:]).split(1, 1)  # across the edge, where it is steep
         beyond = (torch.maximum(-u, u - 1) / CORNER).clamp(0, 1)
-        upper, lower = (0.5 - (v - edges[:, :1])).clamp(0, 1), (0.5 + (v - edges[:, 1:])).clamp(0, 1)
-        return torch.lerp(upper, torch.ones_like(upper), beyond), torch.lerp(lower, torch.ones_like(lower), beyond)
-
-
-class PlateMotion(torch.nn.Module):
-    """Moves a painted plate of the mouth: an affine map fitted to the motion of a few of its 3D points."""
-
-    def __init__(self, plate: Plate, canvas: Canvas, pivot: np.ndarray) -> None:
-        super().__init__()
-        self.camera = canvas.camera
-        self.register_buffer("rgba", torch.from_numpy(plate.rgba))
-        self.register_buffer("anchors", torch.from_numpy(np.asarray(plate.anchors, np.float32)))
-        dynamics = np.ascontiguousarray(plate.anchor_dynamics, np.float32)
-        self.register_buffer("dynamics", torch.from_numpy(dynamics).reshape(len(dynamics), -1))
-        self.register_buffer("offset", torch.from_numpy(plate.offset_px))
-        self.register_buffer("corner", torch.tensor([plate.left, plate.top]))
-        self.register_buffer("pivot", torch.as_tensor(pivot, dtype=torch.float32))
-        rest = self._project(self.anchors[None])[0]
-        self.register_buffer("solve", torch.linalg.pinv(torch.cat([rest, torch.ones(len(rest), 1)], 1)))
-
-    def _project(self, points: torch.Tensor) -> torch.Tensor:
-        scale = self.camera.focal_px / -points[..., 2:]
-        flipped = points[..., :2] * torch.tensor([1.0, -1.0], device=points.device)
-        centre = torch.tensor([self.camera.centre_x, self.camera.centre_y], device=points.device)
-        return flipped * scale + centre + self.offset
-
-    def _back(self, target: torch.Tensor, points: torch.Tensor, rotation, shift) -> torch.Tensor:
-        turned = (points - self.pivot) @ rotation.mT + (self.pivot + shift)[:, None]
-        affine = self.solve @ self._project(turned)  # (B, 3, 2), rows x, y, 1
-        inverse = torch.linalg.inv(affine[:, :2].mT)
-        centred = target - affine[:, 2].view(-1, 2, 1, 1)
-        return torch.einsum("bij,bjhw->bihw", inverse, centred)
-
-    def texels(self, target: torch.Tensor, asked: torch.Tensor, rotation, shift) -> torch.Tensor:
-        """Texel coordinates (B, 2, h, w) of canvas positions under the motion asked for."""
-        points = self.anchors + (asked @ self.dynamics).view(len(asked), -1, 3)
-        place = self._back(target, points, rotation, shift)
-        return (place - self.corner.view(1, 2, 1, 1)) * OVERSAMPLE
-
-    def rest_position(self, target: torch.Tensor, rotation, shift) -> torch.Tensor:
-        """Portrait positions (B, 2, h, w) of canvas positions if the plate only follows the head."""
-        points = self.anchors.expand(len(rotation), -1, -1)
-        return self._back(target, points, rotation, shift)
+        near = (1 - (upper + lower).abs() / (2 * line_px)).clamp_min(0)
+        meet = near * (1 - (upper - lower) / line_px).clamp_min(0) * (1 - beyond)
+        upper, lower = (0.5 - upper).clamp(0, 1), (0.5 + lower).clamp(0, 1)
+        one = torch.ones_like(upper)
+        return torch.lerp(upper, one, beyond), torch.lerp(lower, one, beyond), meet
 
 
 def _steps(first: torch.Tensor, count: int, step: int) -> torch.Tensor:

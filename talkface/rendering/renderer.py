@@ -18,12 +18,13 @@ from talkface.rendering.glasses import glasses
 from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line, release_shares, with_own
 from talkface.rendering.mouth import Mouth
+from talkface.rendering.plates import make_plates
 from talkface.rendering.reach import yaw_reach
 from talkface.rendering.refiner import Refiner
 from talkface.rendering.sampling import sample_grid, texture_grid
 from talkface.rendering.scene import Scene, Stage, moving_window
 from talkface.rendering.sheet import FIELDS_PER_CELL, NECK_PIVOT_CM, Fields, Sheet, cell_centres, coarser, make_fields
-from talkface.rendering.teeth import make_plates, mouth_light, own_teeth, teeth_edge
+from talkface.rendering.teeth import mouth_light, own_teeth, teeth_edge
 from talkface.rendering.view import View, hair_top, widen
 from talkface.space import DYNAMICS_AXES, EYE_AXES, MotionSpace
 from talkface.types import Crop, FaceFit, MotionSequence
