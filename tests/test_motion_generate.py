@@ -195,7 +195,7 @@ def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "cpu", lambda self: reads.append(1) or torch.zeros(self.shape))
     moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 75, 25.0)
     assert model.departures(voice(3.0), moody, 1, 5).values.shape == (75, len(AXES))
-    assert len(reads) <= len(starts(75, CONFIG.window, OVERLAP)) + DRAWS  # and one read for the lips of all
+    assert len(reads) <= len(starts(75, CONFIG.window, OVERLAP)) + DRAWS + 1  # one read for the lips of all
 
 
 # What the package's weights make of real words
@@ -296,6 +296,12 @@ def test_seeds_share_the_lips_and_differ_in_head_and_brows(example):
     assert min(correlation(opening(a), opening(b)) for a, b in pairs) > 0.9
     assert np.mean([correlation(a[:, HEAD], b[:, HEAD]) for a, b in pairs]) < 0.5
     assert np.mean([correlation(a[:, BROWS], b[:, BROWS]) for a, b in pairs]) < 0.6
+
+
+def test_an_emotion_leaves_the_head_of_the_seed_as_it_is(mama):
+    for seed in SEEDS:
+        plain, sad = mama(seed), mama(seed, emotions=(("sad", 1.0),))
+        assert correlation(plain[:, HEAD], sad[:, HEAD]) > 0.8
 
 
 def test_lids_blink_as_often_as_peoples_and_close(example):

@@ -14,7 +14,7 @@ every frame rate; the noise comes from a CPU generator, so that it does on every
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -241,29 +241,40 @@ class MotionModel:
         """What the model makes of a voice, for controls of T rows at 25 frames/s."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
         inputs, turn = Inputs(features, tracks, config), round(HEAD_DECIDED * DIFFUSION_STEPS) - 1
-        plans = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
         lips, lip_joins = self._lips(inputs, tracks)
         noise = Noise(config.window, len(config.axes), generator)
-        early = min(len(tracks), round(EARLY_S * MOTION_RATE_HZ))
+
+        def course(inputs: Inputs, tracks: ControlTracks, start: int, previous: np.ndarray) -> Denoise:
+            plans = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
+            return in_turn(*(self._denoise(self.net, inputs, [start], plan, previous) for plan in plans), turn)
+
+        def draw(guess: Denoise, chance: torch.Tensor) -> np.ndarray:
+            return ddim(guess, chance.to(self.device), self.kept, steps)[0].cpu().numpy()
+
+        def lively_chance(previous: np.ndarray) -> torch.Tensor:
+            plain = ControlTracks.constant(Controls(), len(tracks), tracks.rate_hz)
+            guess = course(Inputs(features, plain, config), plain, 0, previous)
+            return self._liveliest(noise, lambda chance: draw(guess, chance), len(tracks))
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
-            guess = in_turn(*(self._denoise(self.net, inputs, [start], plan, previous) for plan in plans), turn)
-            known = lips[start : start + config.window]
-            draws: list[tuple[float, torch.Tensor, np.ndarray]] = []
-            while len(draws) < (DRAWS if start == 0 else 1):
-                chance = noise.following()
-                drawn = ddim(guess, chance.to(self.device), self.kept, steps)[0].cpu().numpy()
-                drawn[: len(known), LIP_COLUMNS] = known[:, LIP_COLUMNS]
-                draws.append((liveliness(self._real(drawn)[:early]), chance, drawn))
-                if draws[-1][0] >= LIVELY_DEG:
-                    break
-            _, chance, liveliest = max(draws, key=lambda draw: draw[0])
-            noise.used(chance)
-            return liveliest
+            chance = noise.following() if start else lively_chance(previous)
+            drawn, known = draw(course(inputs, tracks, start, previous), chance), lips[start : start + config.window]
+            drawn[: len(known), LIP_COLUMNS] = known[:, LIP_COLUMNS]
+            return drawn
 
         rest = -self.mean / self.spread
         made, joins = roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window, PARTS)
         return Departures(calm(self._real(made)), joins, lip_joins)
+
+    def _liveliest(self, noise: Noise, draw: Callable[[torch.Tensor], np.ndarray], frames: int) -> torch.Tensor:
+        """Noise from which a first window is lively; chosen without any control, so that it is the same under all."""
+        early, draws = min(frames, round(EARLY_S * MOTION_RATE_HZ)), []
+        while len(draws) < DRAWS and (not draws or draws[-1][0] < LIVELY_DEG):
+            chance = noise.following()
+            draws.append((liveliness(self._real(draw(chance))[:early]), chance))
+        _, chance = max(draws, key=lambda drawn: drawn[0])
+        noise.used(chance)
+        return chance
 
     def _real(self, made: np.ndarray) -> np.ndarray:
         """What the denoiser made (T, M), in the units of the motion."""
