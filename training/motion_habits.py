@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from talkface.motion.generate import TEACHER
 from talkface.motion.mouth import OPENING_PER_UNIT, measure
 from talkface.space import DYNAMICS_AXES, MotionSpace
 from training.motion_data import FPS, FRAMES_PER_FEATURE, MotionClip
@@ -22,7 +23,6 @@ from training.teacher.visemes import BY_PHONETICS
 DOUBT_FRAMES = 50.0
 """Frames of a phone at which half of what seems to be a habit is believed."""
 
-TEACHER = "teacher"
 APART = 0.03
 """Opening of lips that are surely apart, in inter-ocular distances."""
 

@@ -116,6 +116,11 @@ def course_passes(tracks: ControlTracks, *, nodding: bool) -> list[Pass]:
     return _guidance(({"audio": head} if nodding else {}) | _by_emotion(tracks))
 
 
+def _course_plans(tracks: ControlTracks) -> list[list[Pass]]:
+    """The passes while the head's course is open, and after that."""
+    return [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
+
+
 def lip_passes(tracks: ControlTracks) -> list[Pass]:
     """The guesses whose blend is the mean of the lips, guided by the voice and by an asked emotion."""
     opens = np.isin(conditions.AXES, axis_names(*OPENING_PER_UNIT))
@@ -241,11 +246,11 @@ class MotionModel:
         """What the model makes of a voice, for controls of T rows at 25 frames/s."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
         inputs, turn = Inputs(features, tracks, config), round(HEAD_DECIDED * DIFFUSION_STEPS) - 1
+        plans = _course_plans(tracks)
         lips, lip_joins = self._lips(inputs, tracks)
         noise = Noise(config.window, len(config.axes), generator)
 
-        def course(inputs: Inputs, tracks: ControlTracks, start: int, previous: np.ndarray) -> Denoise:
-            plans = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
+        def course(inputs: Inputs, plans: list[list[Pass]], start: int, previous: np.ndarray) -> Denoise:
             return in_turn(*(self._denoise(self.net, inputs, [start], plan, previous) for plan in plans), turn)
 
         def draw(guess: Denoise, chance: torch.Tensor) -> np.ndarray:
@@ -253,12 +258,12 @@ class MotionModel:
 
         def lively_chance(previous: np.ndarray) -> torch.Tensor:
             plain = ControlTracks.constant(Controls(), len(tracks), tracks.rate_hz)
-            guess = course(Inputs(features, plain, config), plain, 0, previous)
+            guess = course(Inputs(features, plain, config), _course_plans(plain), 0, previous)
             return self._liveliest(noise, lambda chance: draw(guess, chance), len(tracks))
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
             chance = noise.following() if start else lively_chance(previous)
-            drawn, known = draw(course(inputs, tracks, start, previous), chance), lips[start : start + config.window]
+            drawn, known = draw(course(inputs, plans, start, previous), chance), lips[start : start + config.window]
             drawn[: len(known), LIP_COLUMNS] = known[:, LIP_COLUMNS]
             return drawn
 
