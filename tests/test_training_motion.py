@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from talkface.motion.conditions import AUDIO_EXTRAS, AXES, COLUMNS, to_departure
 from talkface.motion.denoiser import AUDIO_BEFORE, CONDITIONS, Denoiser, DenoiserConfig
 from talkface.space import MotionSpace
-from training.motion_batches import Windows, spread_of
+from training.motion_batches import Stream, Windows, spread_of
 from training.motion_data import SOURCES, MotionClip, read_clips, read_folder, save_clips
 from training.motion_losses import TERMS, closure, functional, losses, measure_spreads
 from training.motion_train import Goal, Run, blended, train
@@ -117,19 +118,32 @@ def test_the_spread_ignores_what_is_unknown(clips):
     assert len(COLUMNS) == len(AXES)
 
 
+def test_batches_prepared_by_other_processes_differ_and_can_be_had_again(clips):
+    stream = Stream(windows_of(clips), 4, (0, 0))
+
+    def first_batches() -> list[torch.Tensor]:
+        loader = DataLoader(stream, batch_size=None, num_workers=2)
+        return [batch.clean for batch, _ in zip(loader, range(3), strict=False)]
+
+    drawn = first_batches()
+    assert not torch.equal(drawn[0], drawn[1]), "two processes must not draw the same"
+    for batch, again in zip(drawn, first_batches(), strict=True):
+        torch.testing.assert_close(batch, again)
+
+
 def test_a_run_learns_logs_and_goes_on_where_it_stopped(tmp_path, clips):
     torch.manual_seed(0)
     windows, device = windows_of(clips), torch.device("cpu")
     held_out = [windows.batch(4, np.random.default_rng(1), whole=True)]
     run = Run(tmp_path, Denoiser(CONFIG), device)
     spreads = measure_spreads(held_out[0], run.net)
-    train(run, windows, held_out, spreads, Goal(1.0, windows=12), 4)
+    train(run, iter(Stream(windows, 4, (0, 0))), held_out, spreads, Goal(1.0, windows=12))
     assert run.step == 3
     again = Run(tmp_path, Denoiser(CONFIG), device)
     assert (again.step, again.windows) == (3, 12)
     for name, value in again.net.state_dict().items():
         torch.testing.assert_close(value, run.net.state_dict()[name])
-    train(again, windows, held_out, spreads, Goal(1.0, windows=20), 4)
+    train(again, iter(Stream(windows, 4, (3, 0))), held_out, spreads, Goal(1.0, windows=20))
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines[0].startswith("minutes,step,windows,value")
     assert [line.split(",")[1] for line in lines[1:]] == ["3", "5"]

@@ -6,10 +6,12 @@ mirror, loudness and certainty of the hearing vary, and the frames before are sl
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from torch.utils.data import IterableDataset, get_worker_info
 
 from talkface.motion.conditions import (
     AXES,
@@ -68,7 +70,11 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        return Batch(*(getattr(self, item.name).to(device) for item in fields(self)))
+        return Batch(*(getattr(self, item.name).to(device, non_blocking=True) for item in fields(self)))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in memory that a GPU copies from by itself; a DataLoader calls this."""
+        return Batch(*(getattr(self, item.name).pin_memory() for item in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -208,3 +214,19 @@ class Windows:
         audio[:, phones] += rng.normal(0, 0.12)
         noise = rng.standard_normal(previous.shape, np.float32)
         return audio, previous + np.float32(PREVIOUS_NOISE * rng.random()) * noise
+
+
+class Stream(IterableDataset):
+    """Endless batches of `size` windows, so that a DataLoader's processes can prepare them while a GPU learns.
+
+    Every process draws its own, by `seed` and its number.
+    """
+
+    def __init__(self, windows: Windows, size: int, seed: Sequence[int]) -> None:
+        self.windows, self.size, self.seed = windows, size, tuple(seed)
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([*self.seed, worker.id] if worker else self.seed)
+        while True:
+            yield self.windows.batch(self.size, rng)

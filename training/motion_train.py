@@ -16,6 +16,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,12 +24,13 @@ import numpy as np
 import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
 
 from talkface.motion.conditions import AUDIO_EXTRAS, AXES
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
 from talkface.motion.generate import LIPS_WEIGHTS_NAME, WEIGHTS_NAME
 from talkface.motion.schedule import DIFFUSION_STEPS, add_noise, alphas_cumprod
-from training.motion_batches import Batch, Windows, spread_of
+from training.motion_batches import Batch, Stream, Windows, spread_of
 from training.motion_data import SOURCES, read_folder
 from training.motion_habits import without_habits
 from training.motion_losses import TERMS, Spreads, losses, measure_spreads, total
@@ -122,7 +124,8 @@ def guess_losses(
     step = torch.randint(DIFFUSION_STEPS, (len(batch.clean),), generator=generator)
     pure = torch.rand(len(step), generator=generator) < PURE_NOISE_SHARE
     step = torch.where(pure, DIFFUSION_STEPS - 1, step).to(device)
-    noise = torch.randn(batch.clean.shape, generator=generator).to(device)
+    source = generator.device if generator else device
+    noise = torch.randn(batch.clean.shape, generator=generator, device=source).to(device)
     noised = add_noise(batch.clean, noise, kept[step])
     controls = {"gaze": batch.gaze, "distance": batch.distance, "emotion": batch.emotion}
     with torch.autocast(device.type, torch.bfloat16):
@@ -167,6 +170,11 @@ def world_size() -> int:
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
+def process_rank() -> int:
+    """Which of them this is."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
 def join_others() -> torch.device:
     """Meet the processes that torchrun started, if any; the device of this one."""
     local = int(os.environ.get("LOCAL_RANK", 0))
@@ -176,16 +184,15 @@ def join_others() -> torch.device:
     return device
 
 
-def train(run: Run, windows: Windows, held_out: list[Batch], spreads: Spreads, goal: Goal, batch_size: int) -> None:
+def train(run: Run, batches: Iterator[Batch], held_out: list[Batch], spreads: Spreads, goal: Goal) -> None:
     """Train until the goal is reached, reporting, checking and saving every two minutes."""
-    rank = distributed.get_rank() if distributed.is_initialized() else 0
-    rng = np.random.default_rng([run.step, rank])
+    rank = process_rank()
     torch.manual_seed(run.step * 1000 + rank)
     kept, spreads = alphas_cumprod().to(run.device), spreads.to(run.device)
     seen: list[dict[str, float]] = []
     reported, clock = run.spent_s, time.monotonic()
     while (progress := goal.progress(run)) < 1:
-        batch = windows.batch(batch_size, rng).to(run.device)
+        batch = next(batches).to(run.device)
         seen.append(run.update(batch, kept, spreads, progress))
         run.spent_s += time.monotonic() - clock
         clock = time.monotonic()
@@ -238,6 +245,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=16, help="windows per step and process")
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--depth", type=int, default=6)
+    parser.add_argument("--workers", type=int, default=0, help="processes that prepare batches for a GPU")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="twice as fast after minutes of compiling; needs g++")
     parser.add_argument("--store", action="store_true", help="only write the averaged weights of the run")
@@ -269,7 +277,9 @@ def main() -> None:
     if aside := read_folder(args.data, held_out=True):
         rng, checked = np.random.default_rng(7), Windows(aside, config, mean, spread)
         held_out = [checked.batch(16, rng, whole=True).to(device) for _ in range(CHECKED_WINDOWS // 16)]
-    train(run, windows, held_out, spreads, Goal(args.minutes, args.windows), args.batch)
+    stream = Stream(windows, args.batch, (run.step, process_rank()))
+    batches = DataLoader(stream, batch_size=None, num_workers=args.workers, pin_memory=device.type == "cuda")
+    train(run, iter(batches), held_out, spreads, Goal(args.minutes, args.windows))
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
