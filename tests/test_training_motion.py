@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from talkface.motion.conditions import AUDIO_EXTRAS, AXES, COLUMNS, to_departure
 from talkface.motion.denoiser import AUDIO_BEFORE, CONDITIONS, Denoiser, DenoiserConfig
+from talkface.motion.schedule import alphas_cumprod
 from talkface.space import MotionSpace
 from training.motion_batches import Stream, Windows, spread_of
 from training.motion_data import SOURCES, MotionClip, read_clips, read_folder, save_clips
@@ -160,3 +161,16 @@ def test_a_run_too_short_for_early_weights_stores_its_last():
 def test_no_clips_is_an_error():
     with pytest.raises(ValueError, match="no clips"):
         windows_of([])
+
+
+def test_a_batch_that_is_not_finite_leaves_the_network_as_it_was(tmp_path, clips):
+    windows = windows_of(clips)
+    batch = windows.batch(4, np.random.default_rng(1), whole=True)
+    run = Run(tmp_path, Denoiser(CONFIG), torch.device("cpu"))
+    spreads, before = measure_spreads(batch, run.net), {k: v.clone() for k, v in run.net.state_dict().items()}
+    spoiled = replace(batch, audio=torch.full_like(batch.audio, torch.nan))
+    run.update(spoiled, alphas_cumprod(), spreads, 0.0)
+    for name, value in run.net.state_dict().items():
+        torch.testing.assert_close(value, before[name])
+    run.update(batch, alphas_cumprod(), spreads, 0.0)
+    assert any(not torch.equal(value, before[name]) for name, value in run.net.state_dict().items())

@@ -93,8 +93,9 @@ class Run:
         terms = guess_losses(self.model, batch, kept, spreads)
         self.optimiser.zero_grad(set_to_none=True)
         total(terms).backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimiser.step()
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        if norm.isfinite():  # one bad batch in days on a GPU must not undo them
+            self.optimiser.step()
         self.step += 1
         self.windows += len(batch.clean) * world_size()
         if self.step % AVERAGE_EVERY == 0:
@@ -207,7 +208,7 @@ def report(run: Run, seen: list[dict[str, float]], checked: dict[str, float]) ->
     """Save, and add a line to the log."""
     run.save()
     row = {"minutes": round(run.spent_s / 60, 2), "step": run.step, "windows": run.windows}
-    row |= {name: round(float(np.mean([s[name] for s in seen])), 4) if seen else "" for name in TERMS}
+    row |= {name: round(float(np.nanmean([s[name] for s in seen])), 4) if seen else "" for name in TERMS}
     row |= {f"held_out_{name}": round(value, 4) for name, value in checked.items()}
     path = run.folder / "log.csv"
     new = not path.exists()
