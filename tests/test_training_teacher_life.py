@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from talkface.types import FEATURE_RATE_HZ, SpeechFeatures
+from tests.test_motion_emotion import strengths
 from training.teacher import eyes
-from training.teacher.life import Style, band_noise, breathing, brows, head_angles, head_shift, stream
+from training.teacher.life import Style, band_noise, breathing, brows, head_angles, head_shift, stream, warmth
+from training.teacher.moods import emotion_style
 from training.teacher.rhythm import GRID_HZ, rhythm_of
 
 SEEDS = range(8)
@@ -148,7 +150,13 @@ def test_brows_rise_with_the_voice_and_not_in_silence():
     inner, outer, down = brows(loud, 4, Style())
     assert max(inner.max(), outer.max()) > 0.15
     assert inner[0] == outer[0] == down[0] == 0
-    assert max(c.max() for c in brows(quiet, 4, Style())) < 0.1
+    assert max(c.max() for c in brows(quiet, 4, Style())) < 0.15
+
+
+def test_the_angry_do_not_smile_and_the_happy_smile_more():
+    rhythm = rhythm_of(voice(60.0), 60.0)
+    smiles = {name: warmth(rhythm, 4, emotion_style(strengths(**{name: 1.0}))).mean() for name in ("angry", "happy")}
+    assert smiles["angry"] == 0 < warmth(rhythm, 4, Style()).mean() < smiles["happy"]
 
 
 @pytest.mark.parametrize("duration_s", [5.0, 10.0, 60.0])

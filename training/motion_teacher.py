@@ -44,7 +44,7 @@ SHARES = {
     "kerstin_de": 0.06, "azure_9_languages": 0.06, "ten_languages": 0.05, "mfa_styles": 0.03,
 }  # fmt: skip
 OTHER_SHARE = 0.01
-VARIANTS = 3
+VARIANTS = 6
 CLEAN_SHARE = 0.35
 TRACKED = ("grid", "facegood")
 """Voices whose real movement is known: see `motion_tracks`."""

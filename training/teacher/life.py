@@ -45,7 +45,8 @@ class Style:
         pitch_deg: where the head rests (+ chin up).
         gaze_pitch_deg: where the eyes rest.
         blink: scale of the blink rate.
-        brow: scale of brow accents.
+        brow: scale of how far brows play.
+        warmth: scale of the hints of a smile.
     """
 
     head: float = 1.0
@@ -54,6 +55,7 @@ class Style:
     gaze_pitch_deg: float = 0.0
     blink: float = 1.0
     brow: float = 1.0
+    warmth: float = 1.0
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -218,18 +220,18 @@ def brows(rhythm: Rhythm, seed: int, style: Style) -> tuple[np.ndarray, np.ndarr
     samples = len(rhythm.activity)
     height, tilt = np.zeros(samples), np.zeros(samples)
     for start_s, end_s in rhythm.phrase_s:
-        level, lean = np.clip(rng.normal(0.12, 0.26), -0.35, 0.7), rng.uniform(-0.35, 0.35)
+        level, lean = np.clip(rng.normal(0.2, 0.5), -0.7, 1.1), rng.uniform(-0.35, 0.35)
         length_s, late_s = end_s - start_s, rng.uniform(0.0, 0.25)
         for curve, size in ((height, level), (tilt, lean)):
             _add_hold(curve, start_s - 0.1 + late_s, rng.uniform(0.25, 0.45), 0.75 * length_s, 0.6, size)
     for at_s, strength, pitch in zip(rhythm.accent_s, rhythm.accent_strength, rhythm.accent_pitch, strict=True):
         taken, frowned = rng.random() < 0.3 + 0.5 * pitch, rng.random() < 0.2
-        size = rng.uniform(0.25, 0.75) * (0.4 + 0.6 * max(strength, pitch)) * (-0.5 if frowned else 1.0)
+        size = rng.uniform(0.4, 1.1) * (0.4 + 0.6 * max(strength, pitch)) * (-0.5 if frowned else 1.0)
         if taken:
             _add_bump(height, at_s - 0.02, rng.uniform(0.16, 0.24), rng.uniform(0.3, 0.7), size)
-    play = band_noise(rng, samples, 0.08, 0.6) * 0.11 * (0.25 + 0.75 * rhythm.activity)
+    play = band_noise(rng, samples, 0.08, 0.6) * 0.17 * (0.25 + 0.75 * rhythm.activity)
     height = smooth(height + play, 0.03) * ease(rhythm.times_s / 0.4) * style.brow
-    up, down = 0.55 * np.tanh(np.maximum(height, 0) / 0.5), np.clip(-height, 0, 0.5)
+    up, down = 0.85 * np.tanh(np.maximum(height, 0) / 0.85), np.clip(-height, 0, 0.65)
     return up * (1 + tilt), up * (1 - tilt), down
 
 
@@ -241,22 +243,22 @@ def _add_hold(curve: np.ndarray, at_s: float, rise_s: float, hold_s: float, fall
 
 
 def lids_play(rhythm: Rhythm, seed: int) -> np.ndarray:
-    """How wide the eyes are between blinks (N,), -.35 (narrow) to .35 (wide): slow, a little wider on stresses."""
+    """How wide the eyes are between blinks (N,), -.5 (narrow) to .5 (wide): slow, a little wider on stresses."""
     rng = stream(seed, "lids")
-    play = band_noise(rng, len(rhythm.activity), 0.08, 0.7) * 0.16 * (0.4 + 0.6 * rhythm.activity)
+    play = band_noise(rng, len(rhythm.activity), 0.08, 0.7) * 0.25 * (0.4 + 0.6 * rhythm.activity)
     for at_s, strength in zip(rhythm.accent_s, rhythm.accent_strength, strict=True):
         if rng.random() < 0.4:
             _add_bump(play, at_s, 0.15, 0.35, rng.uniform(-0.2, 0.3) * strength)
-    return 0.35 * np.tanh(play / 0.35) * ease(rhythm.times_s / 0.4)
+    return 0.5 * np.tanh(play / 0.5) * ease(rhythm.times_s / 0.4)
 
 
-def warmth(rhythm: Rhythm, seed: int) -> np.ndarray:
+def warmth(rhythm: Rhythm, seed: int, style: Style) -> np.ndarray:
     """A hint of a smile (N, 2), left and right corner 0-1: its own level for every phrase, fading at the end of it."""
     rng = stream(seed, "warmth")
     level = np.zeros((len(rhythm.activity), 2))
     for start_s, end_s in rhythm.phrase_s:
-        size = max(0.0, rng.normal(0.05, 0.06))
+        size = style.warmth * max(0.0, rng.normal(0.07, 0.09))
         sides = np.array([rng.uniform(0.8, 1.0), rng.uniform(0.8, 1.0)])
         at_s = rng.uniform(start_s, end_s)
         _add_bump(level, at_s, max(0.3, at_s - start_s), max(0.5, end_s - at_s + 0.3), sides * size)
-    return np.clip(level, 0, 0.25) * ease(rhythm.times_s / 0.4)[:, None]
+    return np.clip(level, 0, 0.35) * ease(rhythm.times_s / 0.4)[:, None]

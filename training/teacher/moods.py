@@ -11,16 +11,16 @@ from training.teacher.life import Style
 
 _STYLES: dict[str, Style] = {
     "neutral": Style(),
-    "happy": Style(head=1.15, pace=1.15, pitch_deg=1.0, brow=1.2),
-    "sad": Style(head=0.65, pace=0.7, pitch_deg=-3.0, gaze_pitch_deg=-3.0, blink=0.85, brow=0.6),
-    "angry": Style(head=1.1, pace=1.25, pitch_deg=-2.0, gaze_pitch_deg=1.0, blink=0.8, brow=0.4),
-    "surprised": Style(head=1.1, pace=1.1, pitch_deg=1.5, blink=0.8, brow=0.6),
-    "afraid": Style(head=0.8, pace=1.35, pitch_deg=0.5, blink=1.3, brow=0.6),
-    "disgusted": Style(head=0.95, pace=0.9, pitch_deg=1.0, blink=1.1, brow=0.5),
-    "contempt": Style(head=0.85, pace=0.85, pitch_deg=2.0, gaze_pitch_deg=-2.0, brow=0.7),
+    "happy": Style(head=1.15, pace=1.15, pitch_deg=1.0, brow=1.2, warmth=1.3),
+    "sad": Style(head=0.65, pace=0.7, pitch_deg=-3.0, gaze_pitch_deg=-3.0, blink=0.85, brow=0.6, warmth=0.1),
+    "angry": Style(head=1.1, pace=1.25, pitch_deg=-2.0, gaze_pitch_deg=1.0, blink=0.8, brow=0.4, warmth=0.0),
+    "surprised": Style(head=1.1, pace=1.1, pitch_deg=1.5, blink=0.8, brow=0.6, warmth=0.5),
+    "afraid": Style(head=0.8, pace=1.35, pitch_deg=0.5, blink=1.3, brow=0.6, warmth=0.0),
+    "disgusted": Style(head=0.95, pace=0.9, pitch_deg=1.0, blink=1.1, brow=0.5, warmth=0.0),
+    "contempt": Style(head=0.85, pace=0.85, pitch_deg=2.0, gaze_pitch_deg=-2.0, brow=0.7, warmth=0.3),
 }
 
-_SCALES = ("head", "pace", "blink", "brow")
+_SCALES = ("head", "pace", "blink", "brow", "warmth")
 _RESTS = ("pitch_deg", "gaze_pitch_deg")
 
 _OPENING = (
@@ -55,7 +55,8 @@ def emotion_style(strengths: np.ndarray) -> Style:
     styles = [(_STYLES[name], strength) for name, strength in zip(EMOTIONS, strengths.tolist(), strict=True)]
     scale = {key: np.prod([getattr(style, key) ** strength for style, strength in styles]) for key in _SCALES}
     rest = {key: sum(getattr(style, key) * strength for style, strength in styles) for key in _RESTS}
-    return Style(**{key: float(np.clip(value, 0.5, 1.6)) for key, value in scale.items()}, **rest)
+    least = {"warmth": 0.0}
+    return Style(**{key: float(np.clip(value, least.get(key, 0.5), 1.6)) for key, value in scale.items()}, **rest)
 
 
 def add_emotion(dynamics: np.ndarray, offset: np.ndarray, onset: np.ndarray) -> np.ndarray:

@@ -89,7 +89,7 @@ def _add_face(
 ) -> None:
     """Add lids, brows and cheeks to the dynamics of `values` (T, D) in place; blinks always close fully."""
     inner, outer, down = (amplitude * _read(c, rhythm, times_s) for c in life.brows(rhythm, seed, style))
-    smile = amplitude[:, None] * _read(life.warmth(rhythm, seed), rhythm, times_s)
+    smile = amplitude[:, None] * _read(life.warmth(rhythm, seed, style), rhythm, times_s)
     play = amplitude * _read(life.lids_play(rhythm, seed), rhythm, times_s)
     added = np.zeros((len(times_s), len(DYNAMICS_AXES)))
 
@@ -100,8 +100,8 @@ def _add_face(
     for side, name in enumerate(("Left", "Right")):
         lid = lids[:, side]
         add(f"eyeBlink{name}", lid)
-        add(f"eyeWide{name}", (1 - lid) * (0.2 * outer + 0.7 * np.maximum(play, 0)))
-        add(f"eyeSquint{name}", 0.12 * lid + (1 - lid) * (0.3 * smile[:, side] + np.maximum(-play, 0)))
+        add(f"eyeWide{name}", (1 - lid) * (0.4 * outer + 0.7 * np.maximum(play, 0)))
+        add(f"eyeSquint{name}", 0.12 * lid + (1 - lid) * (0.3 * smile[:, side] + 0.35 * down + np.maximum(-play, 0)))
         add(f"cheekSquint{name}", 0.8 * (1 - lid) * smile[:, side])
         add(f"browOuterUp{name}", outer * (1.0 if side else 0.92))
         add(f"browDown{name}", down + 0.06 * lid)
