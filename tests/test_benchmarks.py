@@ -7,6 +7,8 @@ from PIL import Image
 from benchmarks.cases import wishes_and_rest
 from benchmarks.closures import Closures, Phone, lip_gap, read_phones
 from benchmarks.controls import FEATURES, LIP_CORNERS, Look
+from benchmarks.devices import SPEED_ROWS, Run, apart
+from benchmarks.devices import report as devices_report
 from benchmarks.expressions import settings, sheet
 from benchmarks.performances import FIGURES, figures, likeness
 from benchmarks.performers import NAMES, performers
@@ -17,7 +19,7 @@ from benchmarks.transfer import Curves, report
 from talkface.face.model import FaceModel
 from talkface.pose import rotation
 from talkface.space import DYNAMICS_AXES, MotionSpace
-from talkface.types import Controls, SpeechFeatures
+from talkface.types import Controls, MotionSequence, SpeechFeatures
 from training.life_statistics import blink_lengths_s, speed_shares, take_out_pose
 from training.speech_phones import PHONES
 
@@ -196,3 +198,17 @@ def test_a_jump_at_a_border_is_found_and_blinks_are_no_jumps():
     assert above(changes(values, "head"), joins) == (1, 3)
     row = next(r for r in seams_report([Performance(values, joins, [40])], 80).splitlines() if r.startswith("| head"))
     assert row.startswith("| head | 3 | 1 |")
+
+
+def test_what_two_devices_made_is_compared_axis_by_axis_and_frame_by_frame():
+    values = np.zeros((3, MotionSpace.size), np.float32)
+    moved = values.copy()
+    moved[1, MotionSpace.index("headPitch")] = -0.25
+    frames = np.full((2, 4, 4, 3), 100, np.uint8)
+    noisy = frames.copy()
+    noisy[1] += 10
+    speed = tuple(range(len(SPEED_ROWS)))
+    one, other = (Run(n, speed, MotionSequence(v, 25.0), f) for n, v, f in (("a", values, frames), ("b", moved, noisy)))
+    assert "0.2500 (headPitch)" in apart(one, other)
+    assert "28.1 dB" in apart(one, other), "255 / 10 is 28.1 dB, and the worst frame counts"
+    assert apart(one, other) in devices_report([one, other])
