@@ -64,9 +64,9 @@ HEAD_GUIDANCE = {"headPitch": 4.0, "headYaw": 1.0, "headRoll": 1.0}
 HEAD_DECIDED = 0.5
 """Noise level (of 1) below which the course of a head is decided, so that the voice need not guide it any more."""
 
-HEAD_GAIN = {"headYaw": 1.75, "headPitch": 1.4, "headRoll": 1.2, "headX": 1.4, "headY": 1.25}
-"""The weights draw heads that move less than those they learned from (`training.motion_figures`), and that tilt, for
-how much they turn, half as much again as VASA-1's and real speakers' do."""
+HEAD_GAIN = {"headYaw": 1.55, "headPitch": 1.1, "headX": 1.2, "headY": 1.1}
+"""The weights draw heads that move a tenth less than those they learned from (`training.motion_figures`), and that turn,
+for how much they tilt, less than VASA-1's and real speakers' do."""
 
 EARLY_S, DRAWS = 3.0, 4
 """A face that neither blinks nor stirs soon looks dead: the first window is drawn until one does, at most so often."""
