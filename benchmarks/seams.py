@@ -21,7 +21,8 @@ import numpy as np
 from benchmarks.cases import FPS
 from benchmarks.performances import chained
 from benchmarks.quality import publish
-from talkface.motion.generate import LIPS, OVERLAP, Departures, MotionModel
+from talkface.motion.generate import OVERLAP, Departures, MotionModel
+from talkface.motion.guidance import LIPS
 from talkface.motion.windows import starts
 from talkface.options import DEFAULT_STEPS
 from talkface.space import ANGLE_AXES, MotionSpace

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from talkface import weights
 from talkface.errors import EnvironmentFailure
 from talkface.motion import conditions
 from talkface.motion.conditions import axis_names
+from talkface.motion.curves import read_smoothly
 from talkface.motion.denoiser import (
     AUDIO_AFTER,
     AUDIO_BEFORE,
@@ -34,7 +35,16 @@ from talkface.motion.denoiser import (
     Denoiser,
     DenoiserConfig,
 )
-from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
+from talkface.motion.guidance import (
+    HEAD_DECIDED,
+    LIPS,
+    OPENING,
+    REAL,
+    TEACHER,
+    Pass,
+    course_passes,
+    lip_passes,
+)
 from talkface.motion.sampler import Denoise, ddim, guided, in_turn
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.voice import contact_curve, sample, speaking_curve
@@ -47,27 +57,6 @@ Draw = Callable[[torch.Tensor], np.ndarray]
 """Noise (1, W, M) -> the window (W, M) it becomes."""
 
 WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
-GUIDANCE = {"audio": 0.6, "emotion": 0.15}
-"""lambda_A of the lips' width (VASA-1, sec. 3.2, has .5 for everything), and how much an asked emotion is pressed. An
-asked gaze is put back exactly: guided too (lambda_g = 1), heads turned away from it."""
-
-OPENING_GUIDANCE = 0.4
-"""lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
-
-TEACHER, REAL = "teacher", "grid_s1"
-REAL_SHARE = 0.6
-"""How much of the lips' opening and width is guessed as for tracked real lips; the rest, as the teacher's."""
-
-OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
-LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
-"""What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
-
-HEAD_GUIDANCE = {"headPitch": 4.0, "headYaw": 1.0, "headRoll": 1.0}
-"""lambda_A of the head: so guided, its nods follow the stresses of the voice as closely as those it learned from."""
-
-HEAD_DECIDED = DIFFUSION_STEPS // 2 - 1
-"""Step below which the course of a head is decided, so that the voice need not guide it any more."""
-
 HEAD_GAIN = {"headYaw": 1.75, "headPitch": 1.4, "headRoll": 1.2, "headX": 1.4, "headY": 1.25}
 """The weights draw heads that move less than those they learned from (`training.motion_figures`), and that tilt, for
 how much they turn, half as much again as VASA-1's and real speakers' do."""
@@ -104,46 +93,6 @@ BLOCK_FRAMES = 10_000
 
 
 @dataclass(frozen=True)
-class Pass:
-    """One of the guesses that a step blends: the kind of recording imitated, the condition left out, and its weight
-    (M,) per axis."""
-
-    source: str
-    without: str | None
-    weight: np.ndarray
-
-
-def course_passes(tracks: ControlTracks, *, nodding: bool) -> list[Pass]:
-    """The guesses of a step on the way from noise to motion, guided by an asked emotion, and as long as the head's
-    course is open (`nodding`) by the voice."""
-    head = np.array([HEAD_GUIDANCE.get(name, 0.0) for name in conditions.AXES], np.float32)
-    return _guidance(({"audio": head} if nodding else {}) | _by_emotion(tracks))
-
-
-def lip_passes(tracks: ControlTracks) -> list[Pass]:
-    """The guesses whose blend is the mean of the lips, guided by the voice and by an asked emotion."""
-    opens = np.isin(conditions.AXES, axis_names(*OPENING_PER_UNIT))
-    audio = np.where(opens, OPENING_GUIDANCE, GUIDANCE["audio"]).astype(np.float32)
-    first, *others = _guidance({"audio": audio} | _by_emotion(tracks))
-    calm = 1 - float(tracks.emotion[:, 1:].max(initial=0))  # the real lips were read without any emotion
-    real = REAL_SHARE * calm * np.isin(conditions.AXES, OPENING).astype(np.float32)
-    return [replace(first, weight=first.weight - real), Pass(REAL, None, real), *others]
-
-
-def _by_emotion(tracks: ControlTracks) -> dict[str, float]:
-    return {"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {}
-
-
-def _guidance(strengths: dict[str, float | np.ndarray]) -> list[Pass]:
-    """Classifier-free guidance, its strengths one number or (M,): everything known, less the guess without each."""
-    every = np.ones(len(conditions.AXES), np.float32)
-    return [
-        Pass(TEACHER, None, (1 + sum(strengths.values())) * every),
-        *(Pass(TEACHER, name, -strength * every) for name, strength in strengths.items()),
-    ]
-
-
-@dataclass(frozen=True)
 class Departures:
     """Departures (T, M) from rest at 25 frames/s before amplitude, and the frames at which a window takes over: of
     what is drawn (`joins`), and of the lips (`lip_joins`), from where the next one counts little by little."""
@@ -166,15 +115,18 @@ class Inputs:
         self.context, self.tokens = config.context, config.context + config.window
         self.audio = conditions.audio_rows(features)
         self.silence = conditions.silent_row(config.phone_names)
+        self._ask(tracks)
+
+    def _ask(self, tracks: ControlTracks) -> None:
         self.tracks, self.controls = tracks, conditions.control_rows(tracks)
+        self.course = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
 
     def unasked(self) -> Inputs:
         """The same voice, and nothing asked; itself when that is so already."""
         if not any(rows.any() for rows in self.controls.values()):
             return self
         plain = copy(self)
-        plain.tracks = ControlTracks.constant(Controls(), len(self.tracks), self.tracks.rate_hz)
-        plain.controls = conditions.control_rows(plain.tracks)
+        plain._ask(ControlTracks.constant(Controls(), len(self.tracks), self.tracks.rate_hz))
         return plain
 
     def heard(self, start: int) -> np.ndarray:
@@ -269,8 +221,8 @@ class MotionModel:
 
     def _draw(self, inputs: Inputs, start: int, previous: np.ndarray, steps: int) -> Draw:
         """What noise becomes in the window from frame `start` on, after `previous` (K, M)."""
-        plans = [course_passes(inputs.tracks, nodding=nodding) for nodding in (True, False)]
-        course = in_turn(*(self._denoise(self.net, inputs, [start], plan, previous) for plan in plans), HEAD_DECIDED)
+        guesses = (self._denoise(self.net, inputs, [start], plan, previous) for plan in inputs.course)
+        course = in_turn(*guesses, HEAD_DECIDED)
         return lambda noise: ddim(course, noise.to(self.device), self.kept, steps)[0].cpu().numpy()
 
     def _lively(self, inputs: Inputs, draw: Draw, noise: Noise, previous: np.ndarray, steps: int) -> np.ndarray:
@@ -407,14 +359,3 @@ def calm(departure: np.ndarray) -> np.ndarray:
         padded = np.pad(departure[:, columns], ((reach, reach), (0, 0)), mode="edge")
         out[:, columns] = sum(share * padded[i : i + len(departure)] for i, share in enumerate(kernel))
     return out
-
-
-def read_smoothly(curve: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Value (T, M) of a curve (N, M) at fractional rows (T,), by Catmull and Rom's cubic; whole rows are unchanged."""
-    row = np.minimum(np.floor(places + 1e-6).astype(int), len(curve) - 1)
-    part = np.maximum(places - row, 0.0)[:, None]
-    before, here, after, later = (curve[np.clip(row + i, 0, len(curve) - 1)] for i in (-1, 0, 1, 2))
-    slope, slope_after = (after - before) / 2, (later - here) / 2
-    bend = 3 * (after - here) - 2 * slope - slope_after
-    twist = 2 * (here - after) + slope + slope_after
-    return here + part * (slope + part * (bend + part * twist))
