@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.cases import FPS, Scorer, add_arguments
 from benchmarks.closures import Closures, Phone, read_phones
-from benchmarks.quality import publish
+from benchmarks.publish import publish
 from talkface.space import MOUTH_AXES, MotionSpace
 from talkface.types import MotionSequence
 from training.life_statistics import EYEBALL_RADIUS, EYES, take_out_pose

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.cases import FPS
 from benchmarks.performances import chained
-from benchmarks.quality import publish
+from benchmarks.publish import publish
 from talkface.motion.generate import OVERLAP, Departures, MotionModel
 from talkface.motion.guidance import LIPS
 from talkface.motion.windows import starts

@@ -10,7 +10,8 @@ from benchmarks.controls import FEATURES, LIP_CORNERS, Look
 from benchmarks.expressions import settings, sheet
 from benchmarks.performances import FIGURES, figures, likeness
 from benchmarks.performers import NAMES, performers
-from benchmarks.quality import columns_of, medians, publish, summary_table
+from benchmarks.publish import publish
+from benchmarks.quality import columns_of, medians, summary_table
 from benchmarks.seams import LIDS, Performance, above, changes
 from benchmarks.seams import report as seams_report
 from benchmarks.transfer import Curves, report
