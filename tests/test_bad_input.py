@@ -224,6 +224,14 @@ def test_disk_full_while_encoding(light, attempt, portrait, tone, tmp_path):
     assert not part.is_symlink()
 
 
+def test_temporary_folder_full(light, attempt, portrait, tone, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("talkface.media.audio._decode", full)
+    attempt(ENVIRONMENT, "folder for temporary files", portrait, tone)
+
+
 @pytest.mark.parametrize("name", ["two words.mp4", 'it\'s "q".mp4', "-dash.mp4", "a:b.mp4", "héé 声.mp4"])
 def test_output_name(light, capsys, portrait, tone, output, monkeypatch, name):
     monkeypatch.chdir(output.parent)

@@ -8,6 +8,7 @@ readers differ by 25-50 ms in how they treat the padding of MP3 and M4A. Where t
 from __future__ import annotations
 
 import contextlib
+import errno
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from talkface.errors import InputError
+from talkface.errors import EnvironmentFailure, InputError
 from talkface.media import ffmpeg
 from talkface.media.files import require_file
 from talkface.types import SPEECH_RATE_HZ, Speech
@@ -39,12 +40,22 @@ _ALL_CHANNELS = "aformat=channel_layouts=mono"
 def open_speech(path: Path) -> Iterator[Speech]:
     """The sound at `path`; its samples are a memory map in a temporary folder that goes away with the block.
 
-    Raises InputError when there is no usable sound (missing, empty, damaged, shorter than 0.2 s, not a sound).
+    Raises InputError when there is no usable sound (missing, empty, damaged, shorter than 0.2 s, not a sound), and
+    EnvironmentFailure when the temporary folder has no room for it (230 MB an hour).
     """
     path = Path(path)
     require_file(path, "speech")
     with tempfile.TemporaryDirectory(prefix="talkface-", ignore_cleanup_errors=True) as folder:
-        yield _read(path, Path(folder))
+        try:
+            speech = _read(path, Path(folder))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            where = Path(folder).parent
+            raise EnvironmentFailure(
+                f"The folder for temporary files, {where}, is full.", "Make room there, or name another in TMPDIR."
+            ) from error
+        yield speech
 
 
 def _read(path: Path, folder: Path) -> Speech:

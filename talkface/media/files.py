@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
     Raises UsageError when `output` may not be written (no folder, exists without `force`, one of `inputs`, none of the
     `suffixes`) and EnvironmentFailure when the system refuses, or the disk fills up inside the block.
     """
-    part = output.with_name(output.name + PART_SUFFIX)
+    target = Path(os.path.realpath(output)) if os.path.islink(output) else output  # a link stays one
+    part = target.with_name(target.name + PART_SUFFIX)
     try:
         _require_free_name(output, suffixes, force, inputs)
     except OSError as error:
@@ -46,7 +48,7 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
     try:
         _create(part, output)
         yield part
-        part.replace(output)
+        part.replace(target)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise disk_full() from error
