@@ -135,8 +135,9 @@ def test_every_command_is_on_the_page_with_options_that_exist():
         source = path.read_text(encoding="utf-8")
         if "__main__" not in source:
             continue
-        (command, *_) = re.findall(rf"^python -m benchmarks\.{path.stem}\b(.*?)(?: #.*)?$", page, re.MULTILINE)
-        for option in re.findall(r"(?<=\s)--[a-z-]+", command):
+        commands = re.findall(rf"^python -m benchmarks\.{path.stem}\b(.*?)(?: #.*)?$", page, re.MULTILINE)
+        assert commands, f"{path.stem} is not on the page"
+        for option in re.findall(r"(?<=\s)--[a-z-]+", commands[0]):
             assert f'"{option}"' in source + shared, f"{path.stem} has no {option}"
 
 
