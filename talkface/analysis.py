@@ -90,7 +90,8 @@ def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFac
             "Use a picture in which one face is large, sharp and seen from the front.",
         )
     if number > len(faces):
-        raise InputError(f"The portrait has {len(faces)} face(s), there is no face {number}.", "Choose another --face.")
+        count = "one face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise InputError(f"The portrait shows {count}; there is no face {number}.", "Choose another --face.")
     if len(faces) > 1 and number == 1:
         return faces[0], [f"The portrait shows {len(faces)} faces; the largest speaks (choose another with --face)."]
     return faces[number - 1], []

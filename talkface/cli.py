@@ -257,7 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = app(args=arguments, prog_name="talkface", standalone_mode=False)
     except _click_error as error:
-        message = error.format_message().rstrip(".") + "."
+        message = error.format_message()
+        message += "" if message.endswith((".", "?")) else "."
         Console().fail(UsageError(message, f"See: {_command_path(error)} --help"))
         code = UsageError.exit_code
     except typer.Abort:

@@ -68,9 +68,8 @@ def _require_free_name(output: Path, suffixes: tuple[str, ...], force: bool, inp
     if output.is_dir():
         raise UsageError(f"The output {output} is a folder.", f"Name a file: {example}")
     if output.suffix.lower() not in suffixes:
-        raise UsageError(
-            f"The output {output.name!r} does not end in {' or '.join(suffixes)}.", f"Name it like {example}"
-        )
+        endings = " or ".join(part for part in (", ".join(suffixes[:-1]), suffixes[-1]) if part)
+        raise UsageError(f"The output {output.name!r} does not end in {endings}.", f"Name it like {example}")
     if not output.parent.is_dir():
         raise UsageError(f"The output folder {output.parent} does not exist.", f'Create it: mkdir -p "{output.parent}"')
     if not output.exists():
