@@ -105,6 +105,18 @@ def test_a_first_window_is_lively_if_it_blinks_and_moves_the_head():
     assert liveliness(departure[:30]) > 0, "nobody misses a blink in so short a clip"
 
 
+def test_a_first_window_that_was_chosen_is_not_drawn_again_unless_something_is_asked(model, monkeypatch):
+    drawn, ddim = [], generate_module.ddim
+    monkeypatch.setattr(generate_module, "ddim", lambda *args: drawn.append(1) or ddim(*args))
+    counts = []
+    for wishes in ({}, {"amplitude": 2.0}, {"gaze_yaw_deg": 9.0}):
+        drawn.clear()
+        make(model, 3.0, **wishes)
+        counts.append(len(drawn))
+    assert counts[1] == counts[0], "the network does not hear of the amplitude"
+    assert counts[2] == counts[0] + 1
+
+
 def test_seeds_differ_in_head_brows_lids_and_smile(model):
     first, other = (model.departures(voice(1.0), FIVE_ROWS, seed, 3).values for seed in (1, 2))
     for name in ("headYaw", "browInnerUp", "mouthSmileLeft", "eyeBlinkLeft"):
