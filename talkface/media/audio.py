@@ -24,12 +24,12 @@ from talkface.types import SPEECH_RATE_HZ, Speech
 
 MIN_DURATION_S = 0.2
 START_AT_ZERO = "asetpts=N/SR/TB"
-_BLOCK_BYTES = 4 * SPEECH_RATE_HZ * 10
+_BLOCK_BYTES = 4 * SPEECH_RATE_HZ * 10  # ten seconds
 _COPY_BLOCK_FRAMES = 1 << 18
-_SILENT_PEAK = 10 ** (-60 / 20)
-_CLIP_LEVEL = 0.985
-_CLIPPED_SHARE = 0.002
-_HEADER_TOLERANCE_S = 0.02
+_SILENT_PEAK = 10 ** (-60 / 20)  # -60 dB of full scale
+_CLIP_LEVEL = 0.985  # resampling leaves clipped samples a little below 1
+_CLIPPED_SHARE = 0.002  # of the samples: single loud ones are no fault
+_HEADER_TOLERANCE_S = 0.02  # a header further off is wrong, or speaks of another stream
 _REPAIR = "aeval='if(isnan(val(ch))+isinf(val(ch)),0,val(ch))':c=same"
 _SWAPPED = "The portrait and the speech look swapped: talkface render PORTRAIT SPEECH -o OUT.mp4"
 _FIRST_CHANNEL = "pan=mono|c0=c0"
