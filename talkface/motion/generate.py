@@ -57,6 +57,7 @@ Draw = Callable[[torch.Tensor], np.ndarray]
 """Noise (1, W, M) -> the window (W, M) it becomes."""
 
 WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
+
 HEAD_GAIN = {"headYaw": 1.75, "headPitch": 1.4, "headRoll": 1.2, "headX": 1.4, "headY": 1.25}
 """The weights draw heads that move less than those they learned from (`training.motion_figures`), and that tilt, for
 how much they turn, half as much again as VASA-1's and real speakers' do."""
@@ -74,6 +75,8 @@ SMOOTHING = {
 """How much of their neighbours frames take: heads and brows hardly move faster than 6 Hz."""
 
 OVERLAP = 14
+"""Frames that a window shares with the one before it."""
+
 PARTS = tuple(
     np.array([i for i, name in enumerate(conditions.AXES) if name.startswith(part)])
     for part in (ANGLE_AXES, "gaze", "eye", "brow")
