@@ -162,6 +162,19 @@ def test_a_result_that_nobody_reads_ends_quietly(portrait, tone, tmp_path, comma
     assert (tmp_path / "out.mp4").exists() == (command == "render")
 
 
+def test_two_at_once_do_not_spoil_each_others_output(portrait, tone, tmp_path):
+    command = [sys.executable, "-m", "tests.light", "render", portrait, tone, "--size", "128"]
+    command += ["-o", tmp_path / "out.mp4", "--force"]
+    environment = {**os.environ, "PAUSE_S": "0.05"}
+    both = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
+    wait_for(lambda: len(list(tmp_path.glob("*.part"))) == 2)
+    for process in both:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert ffmpeg.count_frames(tmp_path / "out.mp4") == 25
+    assert not list(tmp_path.glob("*.part"))
+
+
 def test_words_that_nobody_reads_stop_nothing(portrait, tone, tmp_path):
     assert piped("render", portrait, tone, tmp_path, stderr=closed_pipe()).returncode == 0
     assert (tmp_path / "out.mp4").stat().st_size > 0
@@ -206,7 +219,7 @@ def test_being_interrupted_leaves_nothing_behind(portrait, speech, tmp_path, num
     environment = {**os.environ, "PAUSE_S": "0.05", "TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    part = tmp_path / "out.mp4.part"
+    part = tmp_path / f"out.mp4.{process.pid}.part"
     wait_for(lambda: part.exists() and children(process.pid))
     started = children(process.pid)
     process.send_signal(number)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from talkface.errors import EnvironmentFailure, InputError, UsageError
 
-PART_SUFFIX = ".part"
 _MAKE_ROOM = "Make room, or write to another disk with -o."
 
 
@@ -40,7 +39,7 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
     `suffixes`) and EnvironmentFailure when the system refuses, or the disk fills up inside the block.
     """
     target = Path(os.path.realpath(output)) if os.path.islink(output) else output  # a link stays one
-    part = target.with_name(target.name + PART_SUFFIX)
+    part = part_of(target)
     try:
         _require_free_name(output, suffixes, force, inputs)
     except OSError as error:
@@ -56,6 +55,11 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def part_of(output: Path) -> Path:
+    """What becomes `output` once it is whole; every process has its own, so that two of them do not write one file."""
+    return output.with_name(f"{output.name}.{os.getpid()}.part")
 
 
 def disk_full() -> EnvironmentFailure:
