@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+from benchmarks.cases import FPS
 from benchmarks.performers import add_argument, performers
 from talkface.motion.mouth import measure
 from talkface.space import MotionSpace
 from talkface.speech.encoder import SpeechEncoder
 from talkface.types import Controls, Speech
 
-FPS = 25
 MAX_LAG = 4
 TRACK = """
 import sys, numpy as np

@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.cases import FPS
 from benchmarks.performers import Performer, add_argument, performers
 from talkface.face.model import FaceModel
+from talkface.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from talkface.motion.voice import CLOSING
 from talkface.options import EMOTIONS
 from talkface.space import MotionSpace
@@ -87,7 +88,7 @@ def read_phones(path: Path) -> list[Phone]:
 def _lips() -> tuple[float, np.ndarray]:
     """Gap of the mean face's inner lips at rest, and what each dynamics axis adds (K,), in inter-ocular distances."""
     mean, _, moves = FaceModel.load().landmark_basis()
-    apart = np.linalg.norm(mean[[33, 133]].mean(0) - mean[[263, 362]].mean(0))
+    apart = np.linalg.norm(mean[list(RIGHT_EYE_CORNERS)].mean(0) - mean[list(LEFT_EYE_CORNERS)].mean(0))
     return (mean[13, 1] - mean[14, 1]) / apart, (moves[:, 13, 1] - moves[:, 14, 1]) / apart
 
 

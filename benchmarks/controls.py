@@ -25,7 +25,8 @@ import numpy as np
 
 from benchmarks.cases import FPS, Scorer, add_arguments
 from benchmarks.closures import Closures, Phone, read_phones
-from benchmarks.quality import publish
+from benchmarks.publish import publish
+from talkface.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from talkface.space import MOUTH_AXES, MotionSpace
 from talkface.types import MotionSequence
 from training.life_statistics import EYEBALL_RADIUS, EYES, take_out_pose
@@ -65,7 +66,7 @@ class Look:
     def of(cls, marks: np.ndarray) -> Look:
         """Take the pose out and scale by the inter-ocular distance; y down."""
         flat, _ = take_out_pose(marks)
-        eyes = [flat[:, pair].mean(1) for pair in ((33, 133), (362, 263))]
+        eyes = [flat[:, pair].mean(1) for pair in (RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS)]
         return cls(marks, flat / np.linalg.norm(np.median(eyes[0] - eyes[1], axis=0)))
 
     def gaze_deg(self) -> np.ndarray:
@@ -79,7 +80,7 @@ class Look:
 
     def interocular_px(self) -> float:
         """Median distance between the eye centres in the picture."""
-        return float(np.median(np.linalg.norm(self._eye((33, 133)) - self._eye((362, 263)), axis=1)))
+        return float(np.median(np.linalg.norm(self._eye(RIGHT_EYE_CORNERS) - self._eye(LEFT_EYE_CORNERS), axis=1)))
 
     def _eye(self, corners: tuple[int, int]) -> np.ndarray:
         return self.marks[:, corners, :2].mean(1)

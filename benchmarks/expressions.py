@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from benchmarks.cases import FPS
+from benchmarks.performers import hear
 from talkface.options import EMOTIONS, RenderOptions
 
 if TYPE_CHECKING:
@@ -38,16 +39,6 @@ def settings() -> dict[str, dict[str, object]]:
     """Name of every sheet, and the options that make it."""
     emotions = {f"emotion_{name}": {"emotions": ((name, 1.0),)} for name in EMOTIONS}
     return emotions | {f"gaze_{name}": {"gaze": gaze} for name, gaze in GAZES.items()}
-
-
-def hear(speech: Path) -> SpeechFeatures:
-    """What the speech encoder hears."""
-    from talkface.device import pick_device
-    from talkface.media.audio import open_speech
-    from talkface.pipeline import listen
-
-    with open_speech(speech) as voice:
-        return listen(voice, pick_device("cpu"))
 
 
 def understand(portraits: list[Path], options: RenderOptions) -> list[Analysis]:

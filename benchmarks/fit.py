@@ -1,4 +1,4 @@
-"""How well the face model lies on pictures: `python benchmarks/fit.py`, on the tracker's held-out faces.
+"""How well the face model lies on pictures: `python -m benchmarks.fit`, on the tracker's held-out faces.
 
 Prints Markdown: per set the rms distance of lips, lids and irises from the tracker's landmarks in pixels of the default
 512 px crop, before and after the residual warp, the share of pictures within the limit, and the time of a fit. For the
@@ -8,26 +8,22 @@ irises it is the pupil, as the fitted gaze and eyeball put it.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from benchmarks.tracker import nearest  # noqa: E402
-from talkface import landmarks as marks_of  # noqa: E402
-from talkface import pose  # noqa: E402
-from talkface.errors import InputError  # noqa: E402
-from talkface.face.fit import fit_face  # noqa: E402
-from talkface.face.framing import frame_head  # noqa: E402
-from talkface.face.inspect import project  # noqa: E402
-from talkface.face.tracker import FaceTracker  # noqa: E402
-from talkface.types import FaceFit  # noqa: E402
-from talkface.warp import residual_warp  # noqa: E402
-from training.tracker_data import SETS, read_sets  # noqa: E402
+from benchmarks.tracker import nearest
+from talkface import landmarks as marks_of
+from talkface import pose
+from talkface.errors import InputError
+from talkface.face.fit import fit_face
+from talkface.face.framing import frame_head
+from talkface.face.inspect import project
+from talkface.face.tracker import FaceTracker
+from talkface.types import FaceFit
+from talkface.warp import residual_warp
+from training.tracker_data import SETS, read_sets
 
 FRAME_PX = 512
 LIMIT_PX = 1.5

@@ -16,14 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.tracker import nearest  # noqa: E402
-from talkface import weights  # noqa: E402
-from talkface.face.checks import lid_opening, lip_opening  # noqa: E402
-from talkface.face.tracker import FaceTracker  # noqa: E402
-from training.tracker_data import LIDS, LIPS, interocular  # noqa: E402
+from benchmarks.tracker import nearest
+from talkface import weights
+from talkface.face.checks import lid_opening, lip_opening
+from talkface.face.tracker import FaceTracker
+from talkface.landmarks import LIDS, LIPS
+from training.tracker_data import interocular
 
 MOST_A_BAND = 12  # frames of one recording in one band, evenly spread
 LIP_BANDS = (0.0, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cases import FPS
-from benchmarks.performers import Performer, add_argument, performers
+from benchmarks.performers import Performer, add_argument, hear, performers
 from talkface.motion.mouth import measure
 from talkface.space import MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, SpeechFeatures
@@ -87,22 +87,15 @@ def report(features: SpeechFeatures, lengths_s: list[float], seeds: int, perform
 
 def main() -> None:
     """Perform and print."""
-    from talkface.device import pick_device
-    from talkface.media.audio import open_speech
-    from talkface.pipeline import listen
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("speech", type=Path, nargs="+")
     parser.add_argument("--lengths", type=float, nargs="+", default=[3, 5, 8, 15, 60])
     parser.add_argument("--seeds", type=int, default=8)
     add_argument(parser)
     args = parser.parse_args()
-    parts = []
-    for path in args.speech:
-        with open_speech(path) as voice:
-            parts.append(listen(voice, pick_device("cpu")))
+    features = chained([hear(path) for path in args.speech])
     for name, perform in performers(args.only).items():
-        print(f"{name}:\n\n{report(chained(parts), args.lengths, args.seeds, perform)}\n", flush=True)
+        print(f"{name}:\n\n{report(features, args.lengths, args.seeds, perform)}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
+from talkface.device import pick_device
+from talkface.media.audio import open_speech
 from talkface.motion.generate import MotionModel
 from talkface.options import DEFAULT_STEPS
+from talkface.pipeline import listen
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 from training.teacher.perform import perform as rules
 
@@ -14,6 +18,12 @@ Performer = Callable[[SpeechFeatures, Controls, float, int, int], MotionSequence
 """(voice, controls, fps, frames, seed) -> the performance."""
 
 NAMES = ("model", "rules")
+
+
+def hear(speech: Path) -> SpeechFeatures:
+    """What the speech encoder hears in a recording."""
+    with open_speech(speech) as voice:
+        return listen(voice, pick_device("cpu"))
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:

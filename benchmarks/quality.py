@@ -13,7 +13,6 @@ performance of the rules that taught the motion model, under the same seed and o
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cases import Case, Scorer, add_arguments, find_cases, render_case
+from benchmarks.publish import publish
 
 WANTED = {
     "ref_open_r": "real >= .65, vasa1 >= .45",
@@ -113,18 +113,6 @@ def report(
     tables = [summary_table(columns_of(scores)), "Every video of ours:", case_table(scores["model"])]
     tables += ["Every video of the rules:", case_table(scores["rules"])] if rules else []
     return "\n\n".join(tables) + "\n"
-
-
-def publish(readme: Path, text: str, name: str) -> None:
-    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->` in a Markdown file, or add it at the end."""
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    old = readme.read_text(encoding="utf-8") if readme.exists() else ""
-    block = f"{begin}\n{text}{end}"
-    if begin in old:
-        new = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: block, old, flags=re.DOTALL)
-    else:
-        new = f"{old}\n{block}\n"
-    readme.write_text(new, encoding="utf-8")
 
 
 def main() -> None:

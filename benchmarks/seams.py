@@ -20,8 +20,10 @@ import numpy as np
 
 from benchmarks.cases import FPS
 from benchmarks.performances import chained
-from benchmarks.quality import publish
-from talkface.motion.generate import LIPS, OVERLAP, Departures, MotionModel
+from benchmarks.performers import hear
+from benchmarks.publish import publish
+from talkface.motion.generate import OVERLAP, Departures, MotionModel
+from talkface.motion.guidance import LIPS
 from talkface.motion.windows import starts
 from talkface.options import DEFAULT_STEPS
 from talkface.space import ANGLE_AXES, MotionSpace
@@ -122,20 +124,12 @@ def report(performances: list[Performance], window: int) -> str:
 
 def main() -> None:
     """Perform, compare, print."""
-    from talkface.device import pick_device
-    from talkface.media.audio import open_speech
-    from talkface.pipeline import listen
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("speech", type=Path, nargs="+")
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--readme", type=Path, help="publish the report between its markers in this file")
     args = parser.parse_args()
-    parts = []
-    for path in args.speech:
-        with open_speech(path) as voice:
-            parts.append(listen(voice, pick_device("cpu")))
-    model, features = Noting.load(), chained(parts)
+    model, features = Noting.load(), chained([hear(path) for path in args.speech])
     text = report([perform(model, features, seed) for seed in range(args.seeds)], model.net.config.window)
     if args.readme:
         publish(args.readme, text, "seams")

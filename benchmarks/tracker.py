@@ -1,6 +1,6 @@
 """The tracker's table: error and found-rate on the held-out pictures, whole pictures through the public API.
 
-`python benchmarks/tracker.py [--every N] [--folder WEIGHTS]`; data as for training (TALKFACE_DATA).
+`python -m benchmarks.tracker [--every N] [--folder WEIGHTS]`; data as for training (TALKFACE_DATA).
 Errors are per cent of the inter-ocular distance, mean over the faces found. A face counts as found when one of the
 faces returned lies within half an inter-ocular distance of the label's centre.
 """
@@ -8,7 +8,6 @@ faces returned lies within half an inter-ocular distance of the label's centre.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -16,11 +15,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from talkface import weights  # noqa: E402
-from talkface.face.tracker import FaceTracker  # noqa: E402
-from training.tracker_data import IRISES, LIDS, LIPS, SETS, Sample, interocular, read_sets  # noqa: E402
+from talkface import weights
+from talkface.face.tracker import FaceTracker
+from talkface.landmarks import IRISES, LIDS, LIPS
+from training.tracker_data import SETS, Sample, interocular, read_sets
 
 
 def nearest(tracker: FaceTracker, image: np.ndarray, marks: np.ndarray) -> np.ndarray | None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.cases import FPS, Scorer, add_arguments
 from benchmarks.controls import INNER_BROWS, INNER_EYES, LIP_CORNERS, Look, write_video
-from benchmarks.quality import publish
+from benchmarks.publish import publish
 from talkface.types import MotionSequence
 from training.life_statistics import take_out_pose
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from talkface.face.tracker import TrackedFace
 
-WORKING_SIDE_PX = 2048
-MAX_CROP_PX = 1536
-BLURRED_DETAIL = 0.09
+WORKING_SIDE_PX = 2048  # the largest video; more of a picture would be memory spent for nothing
+MAX_CROP_PX = 1536  # of a head drawn at the picture's own size: time and memory grow with its square
+BLURRED_DETAIL = 0.09  # see `face_detail`
 TURNED_SIDE_PX = 512  # a face that is looked for in a picture turned otherwise: nothing is measured there
 HAIR_ROOM = 0.07  # of the crop, above the hair
 NECK_ROOM = 0.25  # of the face's height, below the chin: what is left there at least
@@ -33,7 +33,7 @@ HAIR_SIDE_PX = 256  # the hair is looked for in a square of this size
 UNSURE_SCORE = 0.9  # of about 180 portraits only profiles and a dog have less
 STRETCH = 1.15  # times as far as the picture reaches: beyond this it shows
 _DETAIL_SIZE = (128, 128)
-_MARGIN = 0.5
+_MARGIN = 0.5  # of the crop, kept around it: a head that is farther away shows more of the picture
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFac
             "Use a picture in which one face is large, sharp and seen from the front.",
         )
     if number > len(faces):
-        raise InputError(f"The portrait has {len(faces)} face(s), there is no face {number}.", "Choose another --face.")
+        count = "one face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise InputError(f"The portrait shows {count}; there is no face {number}.", "Choose another --face.")
     if len(faces) > 1 and number == 1:
         return faces[0], [f"The portrait shows {len(faces)} faces; the largest speaks (choose another with --face)."]
     return faces[number - 1], []

@@ -14,8 +14,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from talkface import __version__
-from talkface.console import Console, show_json
-from talkface.errors import INTERRUPTED, TalkfaceError, UsageError
+from talkface.console import Console, mute, show
+from talkface.errors import INTERRUPTED, UNREAD, TalkfaceError, UsageError
 from talkface.options import RenderOptions, option_default, option_help, parse_emotion, parse_gaze
 
 # Torch's threads wait for one another by spinning, which takes the processor from ffmpeg and from everyone else: on a
@@ -28,7 +28,9 @@ REPORT = "This is a bug in talkface: run again with -v and report what it prints
 app = typer.Typer(
     name="talkface",
     help="Make a portrait speak: one picture and one recording in, a talking-head video out.",
-    epilog="Exit codes: 0 done, 1 rendering failed, 2 usage, 3 unusable input, 4 environment, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 rendering failed, 2 usage, 3 unusable input, 4 environment, 130 interrupted, "
+    "141 result not read.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -106,7 +108,7 @@ def render(
         from talkface.pipeline import render as run
 
         result = run(portrait, speech, output, options, console)
-    show_json(asdict(result)) if as_json else print(result.path)
+        console.result(asdict(result) if as_json else result.path)
 
 
 @app.command()
@@ -159,7 +161,7 @@ def motion(
         from talkface.export import export_motion as run
 
         result = run(speech, output, options, kind, console)
-    show_json(asdict(result)) if as_json else print(result.path)
+        console.result(asdict(result) if as_json else result.path)
 
 
 @app.command()
@@ -182,13 +184,17 @@ def inspect(
         from talkface.inspection import inspect as run
 
         report = run(portrait, output, options, console)
-    show_json(report) if as_json else print(output)
+        console.result(report if as_json else output)
 
 
 @app.command()
 def bench(
-    portrait: Annotated[Path | None, typer.Argument(help="Picture; the example's when absent.")] = None,
-    speech: Annotated[Path | None, typer.Argument(help="Recording; the example's when absent.")] = None,
+    portrait: Annotated[
+        Path | None, typer.Argument(metavar="PORTRAIT", help="Picture; the example's when absent.")
+    ] = None,
+    speech: Annotated[
+        Path | None, typer.Argument(metavar="SPEECH", help="Recording; the example's when absent.")
+    ] = None,
     device: Device = option_default("device"),
     as_json: Json = False,
     quiet: Quiet = False,
@@ -203,7 +209,7 @@ def bench(
         from talkface import bench as benchmark
 
         report = benchmark.measure(portrait, speech, options, console)
-    show_json(asdict(report)) if as_json else print(benchmark.table(report))
+        console.result(asdict(report) if as_json else benchmark.table(report))
 
 
 @app.command()
@@ -212,17 +218,17 @@ def doctor(as_json: Json = False, verbose: Verbose = False) -> None:
 
     Looks at versions, device, ffmpeg, and the weights and their hashes. Exits with 4 if anything is wrong.
     """
-    with _console(quiet=False, verbose=verbose):
+    with _console(quiet=False, verbose=verbose) as console:
         from talkface import doctor as checks
 
         findings = checks.examine()
-        show_json(checks.as_dict(findings)) if as_json else print(checks.table(findings))
+        console.result(checks.as_dict(findings) if as_json else checks.table(findings))
         checks.require_healthy(findings)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"talkface {__version__}")
+        show(f"talkface {__version__}")
         raise typer.Exit
 
 
@@ -234,7 +240,7 @@ def _root(
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        print(context.get_help())
+        show(context.get_help())
         raise typer.Exit(UsageError.exit_code)
 
 
@@ -242,17 +248,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code. Raises KeyboardInterrupt when the user interrupts."""
     for name, value in POLITE_THREADS.items():
         os.environ.setdefault(name, value)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed: a file opened later must not be taken for it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the program runs
     for name in ("SIGINT", "SIGTERM", "SIGALRM"):  # being told to stop cleans up as Ctrl-C does; SIGALRM: see `_heed`
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _heed)
     try:
         code = app(args=arguments, prog_name="talkface", standalone_mode=False)
     except _click_error as error:
-        message = error.format_message().rstrip(".") + "."
+        message = error.format_message()
+        message += "" if message.endswith((".", "?")) else "."
         Console().fail(UsageError(message, f"See: {_command_path(error)} --help"))
         code = UsageError.exit_code
     except typer.Abort:
         code = INTERRUPTED
+    except SystemExit:  # Typer leaves so when nobody reads its help
+        mute(sys.stdout)
+        code = UNREAD
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     sys.exit(code)
@@ -279,6 +292,8 @@ def _console(quiet: bool, verbose: bool) -> Iterator[Console]:
     try:
         with console:
             yield console
+    except BrokenPipeError:
+        raise typer.Exit(UNREAD) from None
     except TalkfaceError as error:
         failure = error
     except MemoryError:

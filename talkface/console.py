@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from talkface.errors import TalkfaceError
+from talkface.errors import EnvironmentFailure, TalkfaceError
 from talkface.progress import Progress
 
 if TYPE_CHECKING:
@@ -32,9 +34,7 @@ class Console(Progress):
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+        self._end_bar()
 
     def stage(self, title: str, frames: int = 0) -> None:
         """Show a stage."""
@@ -58,6 +58,11 @@ class Console(Progress):
         if not self.quiet:
             self._say(f"warning: {text}")
 
+    def result(self, value: object) -> None:
+        """Show what was made, and no stage any more; see `show`."""
+        self._end_bar()
+        show(value)
+
     def fail(self, error: TalkfaceError) -> None:
         """One sentence what, one sentence what to do."""
         if self.verbose:
@@ -69,13 +74,40 @@ class Console(Progress):
     def _say(self, text: str) -> None:
         if self._bar:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
+            return
+        try:
             print(text, file=sys.stderr)
+        except OSError:  # words that reach nobody are no reason to stop
+            mute(sys.stderr)
+
+    def _end_bar(self) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
 
 
-def show_json(value: object) -> None:
-    """One JSON object on stdout."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+def show(value: object) -> None:
+    """The result on stdout, at once: a dict as one JSON object, anything else as text.
+
+    Raises BrokenPipeError when nobody reads it any more, EnvironmentFailure when it cannot be written otherwise.
+    """
+    text = json.dumps(value, indent=2, default=str, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files may be any bytes
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        mute(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise EnvironmentFailure(
+            f"The result cannot be printed ({error.strerror}).", "What was asked is done; print to another place."
+        ) from error
+
+
+def mute(stream: TextIO) -> None:
+    """Lead a stream that cannot be written to nowhere: Python would fail at its end with what is left in it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _new_bar() -> RichProgress:

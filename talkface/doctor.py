@@ -11,10 +11,11 @@ from pathlib import Path
 
 from talkface import __version__, weights
 from talkface.device import device_label, pick_device
-from talkface.errors import EnvironmentFailure
+from talkface.errors import EnvironmentFailure, TalkfaceError
 from talkface.media import ffmpeg
 
 PACKAGES = ("torch", "numpy", "scipy", "soundfile", "imageio-ffmpeg", "safetensors", "Pillow", "typer", "rich")
+MEND = "The lines marked !! say what. Installing again mends most, in talkface's repository: pip install ."
 _MEGABYTE = 1e6
 
 
@@ -45,7 +46,7 @@ def require_healthy(findings: list[Finding]) -> None:
     broken = [finding for finding in findings if finding.problem]
     if broken:
         names = ", ".join(finding.name for finding in broken)
-        raise EnvironmentFailure(f"Something is wrong with: {names}.", weights.REINSTALL)
+        raise EnvironmentFailure(f"Something is wrong with: {names}.", MEND)
 
 
 def table(findings: list[Finding]) -> str:
@@ -65,6 +66,8 @@ def as_dict(findings: list[Finding]) -> dict[str, object]:
 def _look(name: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(name, look())
+    except TalkfaceError as error:
+        return Finding(name, "", f"{error.message} {error.hint}")
     except Exception as error:  # whatever is broken is what the doctor is there to tell
         return Finding(name, "", f"{type(error).__name__}: {error}")
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 INTERRUPTED = 130
 """Exit code when the user interrupts; no error, so it has no class."""
 
+UNREAD = 141
+"""Exit code when nobody reads the result, as shells tell of any program that SIGPIPE ended; what was asked is done."""
+
 
 class TalkfaceError(Exception):
     """A failure explained to the user.

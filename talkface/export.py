@@ -30,9 +30,7 @@ def export_motion(
     """
     speech, output = Path(speech), Path(output)
     options = options or RenderOptions()
-    kind = kind or output.suffix.lower().removeprefix(".")
-    if kind not in SUFFIXES:
-        raise UsageError(f"There is no motion format called {kind!r}.", "Write --format npz, csv or livelink.")
+    kind = kind or _kind_of(output)
     require_format(kind, float(options.rate))
     seed = draw_seed() if options.seed is None else options.seed
     clock = Stopwatch(progress or Progress())
@@ -65,3 +63,11 @@ def export_motion(
         timings_s=clock.timings_s,
         warnings=warnings,
     )
+
+
+def _kind_of(output: Path) -> str:
+    """The kind of file that a name asks for. Raises UsageError when it asks for none."""
+    kind = output.suffix.lower().removeprefix(".")
+    if kind not in ("npz", "csv"):
+        raise UsageError(f"The output {output.name!r} does not end in .npz or .csv.", "Name it like -o motion.npz")
+    return kind

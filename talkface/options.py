@@ -77,9 +77,14 @@ class RenderOptions:
         )
         _require(
             _rate_name(self.fps) in FRAME_RATES,
-            f"The frame rate must be one of {', '.join(FRAME_RATES)}, got {self.fps:g}.",
+            f"The frame rate must be one of {', '.join(FRAME_RATES)}, got {_rate_name(self.fps)}.",
         )
         _require_range("The crf", self.crf, CRF_RANGE)
+        _require(
+            _is_pair(self.gaze),
+            f"The gaze must be yaw and pitch in degrees, got {self.gaze!r}.",
+            "Write gaze=(-10, 5), or --gaze -10,5",
+        )
         _require_range("The gaze's yaw", self.gaze[0], (-GAZE_YAW_LIMIT_DEG, GAZE_YAW_LIMIT_DEG))
         _require_range("The gaze's pitch", self.gaze[1], (-GAZE_PITCH_LIMIT_DEG, GAZE_PITCH_LIMIT_DEG))
         _require_range("The head distance", self.head_distance, HEAD_DISTANCE_RANGE)
@@ -89,16 +94,17 @@ class RenderOptions:
             "Leave out either --full or --head-distance.",
         )
         _require_range("The amplitude", self.amplitude, AMPLITUDE_RANGE)
+        _require(
+            isinstance(self.emotions, (list, tuple)) and all(_is_pair(emotion) for emotion in self.emotions),
+            f"The emotions must be pairs of a name and a strength, got {self.emotions!r}.",
+            'Write emotions=(("happy", 0.6),), or --emotion happy:0.6',
+        )
         for name, strength in self.emotions:
             _require(name in EMOTIONS, f"There is no emotion called {name!r}.", f"Choose among: {', '.join(EMOTIONS)}.")
             _require_range(f"The strength of {name!r}", strength, (0.0, 1.0))
         if self.seed is not None:
-            _require_range("The seed", self.seed, SEED_RANGE)
-        low, high = STEPS_RANGE
-        _require(
-            isinstance(self.steps, int) and low <= self.steps <= high,
-            f"The number of sampling steps must be a whole number from {low} to {high}, got {self.steps}.",
-        )
+            _require_whole("The seed", self.seed, SEED_RANGE)
+        _require_whole("The number of sampling steps", self.steps, STEPS_RANGE)
         spare = [name for name in MADE_WITH if getattr(self, name) != option_default(name)]
         _require(
             self.motion is None or not spare,
@@ -110,7 +116,10 @@ class RenderOptions:
             f"There is no device called {self.device!r}.",
             f"Choose among: {', '.join(DEVICES)}.",
         )
-        _require(self.face >= 1, f"Faces are numbered from 1 (the largest), got {self.face}.")
+        _require(
+            isinstance(self.face, int) and self.face >= 1,
+            f"Faces are numbered from 1 (the largest), got {self.face}.",
+        )
 
     @property
     def rate(self) -> Fraction:
@@ -162,13 +171,27 @@ def _field(name: str):
 
 
 def _rate_name(fps: float) -> str:
-    """The key in FRAME_RATES, also for 30000/1001 given in full."""
+    """The key in FRAME_RATES, also for 30000/1001 given in full; of what is no number, what it is."""
+    if not isinstance(fps, (int, float)):
+        return repr(fps)
     return "29.97" if math.isclose(fps, 30_000 / 1_001, abs_tol=1e-3) else f"{fps:g}"
 
 
 def _require(condition: bool, message: str, hint: str = "See: talkface render --help") -> None:
     if not condition:
         raise UsageError(message, hint)
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2
+
+
+def _require_whole(what: str, value: int, limits: tuple[int, int]) -> None:
+    low, high = limits
+    _require(
+        isinstance(value, int) and low <= value <= high,
+        f"{what} must be a whole number from {low} to {high}, got {value}.",
+    )
 
 
 def _require_range(what: str, value: float, limits: tuple[float, float]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 MANIFEST = "manifest.json"
-REINSTALL = "Put the file back with: pip install --force-reinstall talkface"
+REINSTALL = "Install talkface again, in its repository: pip install --force-reinstall --no-deps ."
 _HEADER_LENGTH_BYTES = 8
 
 

@@ -22,6 +22,7 @@ from talkface import weights
 from talkface.__main__ import main
 from talkface.face.model import FaceModel
 from talkface.media import ffmpeg
+from talkface.media.files import part_of
 from talkface.motion.conditions import AUDIO_EXTRAS, AXES
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
 from tests.conftest import write_tone
@@ -218,10 +219,18 @@ def test_output_exists_without_force(light, attempt, capsys, portrait, tone, out
 
 
 def test_disk_full_while_encoding(light, attempt, portrait, tone, tmp_path):
-    part = tmp_path / "out.mp4.part"
+    part = part_of(tmp_path / "out.mp4")
     part.symlink_to("/dev/full")
     attempt(ENVIRONMENT, "The disk is full", portrait, tone, to=tmp_path / "out.mp4")
     assert not part.is_symlink()
+
+
+def test_temporary_folder_full(light, attempt, portrait, tone, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("talkface.media.audio._decode", full)
+    attempt(ENVIRONMENT, "folder for temporary files", portrait, tone)
 
 
 @pytest.mark.parametrize("name", ["two words.mp4", 'it\'s "q".mp4', "-dash.mp4", "a:b.mp4", "héé 声.mp4"])

@@ -1,5 +1,8 @@
 """The arithmetic of the benchmarks: known poses come out, known features move, published tables replace old ones."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +15,8 @@ from benchmarks.devices import report as devices_report
 from benchmarks.expressions import settings, sheet
 from benchmarks.performances import FIGURES, figures, likeness
 from benchmarks.performers import NAMES, performers
-from benchmarks.quality import columns_of, medians, publish, summary_table
+from benchmarks.publish import publish
+from benchmarks.quality import columns_of, medians, summary_table
 from benchmarks.seams import LIDS, Performance, above, changes
 from benchmarks.seams import report as seams_report
 from benchmarks.transfer import Curves, report
@@ -22,6 +26,8 @@ from talkface.space import DYNAMICS_AXES, MotionSpace
 from talkface.types import Controls, MotionSequence, SpeechFeatures
 from training.life_statistics import blink_lengths_s, speed_shares, take_out_pose
 from training.speech_phones import PHONES
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def neutral_marks() -> np.ndarray:
@@ -120,6 +126,21 @@ def test_model_and_rules_perform_in_one_run():
         values = perform(heard, Controls(head_distance=1.2), 25.0, 30, 1).values
         assert values.shape == (30, MotionSpace.size)
         np.testing.assert_allclose(values[:, MotionSpace.index("headDistance")], 1.2, rtol=0.02)
+
+
+def test_every_command_is_on_the_page_with_options_that_exist():
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
+    shared = "".join(
+        (ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8") for name in ("cases", "performers")
+    )
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        if "__main__" not in source:
+            continue
+        commands = re.findall(rf"^python -m benchmarks\.{path.stem}\b(.*?)(?: #.*)?$", page, re.MULTILINE)
+        assert commands, f"{path.stem} is not on the page"
+        for option in re.findall(r"(?<=\s)--[a-z-]+", commands[0]):
+            assert f'"{option}"' in source + shared, f"{path.stem} has no {option}"
 
 
 def test_publish_replaces_only_its_own_part(tmp_path):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from talkface.console import Console, show_json
+from talkface.console import Console, show
 from talkface.errors import InputError
 
 
@@ -78,7 +78,7 @@ def test_verbose_errors_come_with_a_traceback(capsys):
 
 
 def test_json_is_one_object_on_stdout(capsys, tmp_path):
-    show_json({"path": tmp_path, "name": "é"})
+    show({"path": tmp_path, "name": "é"})
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"path": str(tmp_path), "name": "é"}
     assert captured.err == ""

@@ -32,5 +32,5 @@ def test_missing_weights_are_found(monkeypatch, tmp_path):
 def test_a_broken_ffmpeg_is_found(monkeypatch):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
     findings = {finding.name: finding for finding in doctor.examine()}
-    assert findings["ffmpeg"].problem
+    assert "pip install --force-reinstall imageio-ffmpeg" in findings["ffmpeg"].problem
     assert not findings["torch"].problem

@@ -74,7 +74,9 @@ def test_options_and_keyframes_reach_the_motion(moves, tone, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
-        ("m.mp4", [], "no motion format called 'mp4'"),
+        ("m.mp4", [], "'m.mp4' does not end in .npz or .csv"),
+        ("m.livelink", [], "'m.livelink' does not end in .npz or .csv"),
+        ("m", [], "'m' does not end in .npz or .csv"),
         ("m.npz", ["--format", "fbx"], "no motion format called 'fbx'"),
         ("m.npz", ["--format", "csv"], "does not end in .csv"),
         ("m.csv", ["--format", "livelink", "--fps", 25], "30 or 60 frames per second"),

@@ -73,7 +73,7 @@ def test_residual_warp_lands_on_lips_and_lids():
     landed = residual_warp(fit, fit.residual_from)
     for region in (marks_of.LIPS, marks_of.LIDS):
         gap = np.linalg.norm(landed[list(region)] - landmarks[list(region), :2], axis=1)
-        assert np.sqrt((gap**2).mean()) < 1.5 / 220 * checks.face_width_px(landmarks)  # 1.5 px in a 512 px crop
+        assert np.sqrt((gap**2).mean()) < 1.5 / 220 * checks.face_size_px(landmarks)  # 1.5 px in a 512 px crop
 
 
 def test_smile_of_the_astronaut():

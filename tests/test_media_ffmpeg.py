@@ -22,6 +22,18 @@ Input #0, mp3, from 'song.mp3':
   Stream #0:0: Audio: mp3 (mp3float), 22050 Hz, mono, fltp, 64 kb/s
   Stream #0:1: Video: png, rgb24(pc), 300x300, 90k tbr, 90k tbn (attached pic)
 """
+HEIC_REPORT = """
+Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'IMG_0001.HEIC':
+  Metadata:
+    major_brand     : heic
+    compatible_brands: mif1heicmiaf
+  Duration: N/A, start: 0.000000, bitrate: N/A
+  {stream}
+    Side data:
+      Display Matrix: rotation of -90.00 degrees
+"""
+STILL = "Stream #0:0[0x1]: Video: hevc (Main Still Picture) (hvc1 / 0x31637668), yuvj420p(pc), 1200x900, 1 fps"
+GRID = "Stream group #0:0[0x31]: Tile Grid: hevc (Main Still Picture) (hvc1 / 0x31637668), yuvj420p(pc), 1200x900"
 
 
 def test_a_video_report_is_understood():
@@ -37,6 +49,13 @@ def test_a_cover_picture_is_told_from_a_video():
     assert info.video.is_cover
     assert info.duration_s == 0.0
     assert info.audio.rate_hz == 22_050
+
+
+@pytest.mark.parametrize("stream", [STILL, GRID], ids=["one picture", "a grid of tiles, as telephones write"])
+def test_a_heic_picture_is_no_video(stream):
+    info = ffmpeg.parse_info(HEIC_REPORT.format(stream=stream))
+    assert info.is_still_picture
+    assert (info.video.width, info.video.height) == (1200, 900)
 
 
 @pytest.mark.parametrize("text", ["", "a.png: Invalid data found when processing input"])

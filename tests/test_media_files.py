@@ -49,6 +49,17 @@ def test_success_gives_the_part_its_name(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
+def test_a_link_stays_one_and_leads_to_the_new_file(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out.mp4").symlink_to("disk/film.mp4")
+    for text, force in (("first", False), ("second", True)):
+        with reserve(tmp_path / "out.mp4", MP4, force=force) as part:
+            part.write_text(text)
+        assert (tmp_path / "disk" / "film.mp4").read_text() == text
+    assert (tmp_path / "out.mp4").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["film.mp4"]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_failure_leaves_nothing_new_and_keeps_the_old(tmp_path, error):
     (tmp_path / "out.mp4").write_text("old")

@@ -106,6 +106,19 @@ def test_a_video_gives_its_first_frame_and_says_so(tmp_path, pixels):
     assert "video" in portrait.notes[0]
 
 
+@pytest.mark.parametrize(("sides", "is_whole"), [((512, 512), True), ((512, 300), False)])
+def test_of_a_heic_picture_all_of_it_is_read_or_nothing(tmp_path, portrait, monkeypatch, sides, is_whole):
+    """Older ffmpegs give the first tile of a telephone's picture as if it were all of it."""
+    (tmp_path / "photo.heic").write_bytes(b"no format that Pillow knows")
+    stream = ffmpeg.VideoStream("Tile", *sides, fps=0.0, is_cover=False)
+    monkeypatch.setattr(ffmpeg, "probe", lambda _: ffmpeg.MediaInfo("heif", 0.0, stream, None))
+    monkeypatch.setattr(ffmpeg, "run", lambda *_: portrait.read_bytes())
+    if is_whole:
+        assert read_portrait(tmp_path / "photo.heic").notes == ()
+    else:
+        refused(tmp_path / "photo.heic", "not a picture")
+
+
 def test_fifty_megapixels_are_read(tmp_path):
     Image.new("RGB", (8192, 6144), (200, 100, 50)).save(tmp_path / "large.jpg")
     assert read_portrait(tmp_path / "large.jpg").image.shape == (6144, 8192, 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from talkface.motion.curves import ease, reaching_kernel, runs, smooth, soft_limit
+from talkface.motion.curves import ease, reaching_kernel, read_smoothly, runs, smooth, soft_limit
 
 
 def test_ease_is_a_smooth_step():
@@ -35,3 +35,11 @@ def test_a_soft_limit_leaves_small_angles_and_is_never_passed():
     bent = soft_limit(angles, (15.0, 10.0))
     np.testing.assert_array_equal(bent[:2], angles[:2])
     np.testing.assert_allclose(np.abs(bent[2]), [15.0, 10.0])
+
+
+def test_whole_rows_are_read_unchanged_and_lines_stay_lines():
+    curve = np.random.default_rng(0).normal(size=(9, 3))
+    np.testing.assert_allclose(read_smoothly(curve, np.arange(9.0)), curve)
+    line = np.arange(9.0)[:, None]
+    np.testing.assert_allclose(read_smoothly(line, np.array([1.25, 4.5, 6.9]))[:, 0], [1.25, 4.5, 6.9])
+    assert read_smoothly(line, np.array([20.0])).shape == (1, 1)

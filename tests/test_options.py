@@ -17,7 +17,9 @@ from talkface.options import EMOTIONS, FRAME_RATES, option_default, option_help,
         {"head_distance": 1.6}, {"amplitude": -0.1}, {"amplitude": 2.5}, {"seed": -1},
         {"steps": 0}, {"steps": 51}, {"steps": 2.5}, {"device": "tpu"}, {"face": 0},
         {"full": True, "head_distance": 1.2},
-        {"emotions": (("joyful", 1.0),)}, {"emotions": (("happy", 1.5),)},
+        {"emotions": (("joyful", 1.0),)}, {"emotions": (("happy", 1.5),)}, {"emotions": (("happy", "very"),)},
+        {"emotions": "happy"}, {"emotions": ("happy", 0.5)}, {"emotions": {"happy": 0.5}}, {"gaze": 5.0},
+        {"gaze": (5.0,)}, {"gaze": None}, {"gaze": "5,0"}, {"fps": "25"}, {"seed": 1.5}, {"seed": "7"}, {"face": "1"},
     ],
 )  # fmt: skip
 def test_a_value_out_of_range_is_refused_with_a_hint(bad):

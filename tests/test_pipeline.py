@@ -10,6 +10,7 @@ import soundfile
 from talkface import RenderOptions, pipeline
 from talkface.errors import EnvironmentFailure, RenderError
 from talkface.media import ffmpeg
+from talkface.media.files import part_of
 from talkface.progress import Progress
 from talkface.space import MotionSpace
 from tests.conftest import write_tone
@@ -89,7 +90,7 @@ def test_a_silent_speech_is_rendered_with_a_warning(light, portrait, tmp_path):
 
 
 def test_a_full_disk_ends_with_one_clear_error_and_no_file(light, portrait, tone, tmp_path):
-    (tmp_path / "out.mp4.part").symlink_to("/dev/full")
+    part_of(tmp_path / "out.mp4").symlink_to("/dev/full")
     with pytest.raises(EnvironmentFailure, match="disk is full"):
         pipeline.render(portrait, tone, tmp_path / "out.mp4", SMALL)
     assert not list(tmp_path.glob("out.mp4*"))

@@ -11,14 +11,14 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = [
     line.strip().split("#")[0]
     for line in (ROOT / "training" / "README.md").read_text(encoding="utf-8").splitlines()
-    if line.startswith("    ") and re.search(r"-m (-- )?training\.|python training/", line)
+    if line.startswith("    ") and re.search(r"-m (-- )?training\.", line)
 ]
 
 
 def source_of(command: str) -> str:
     """The script's text, with those of which it shares options: the tracker's learner, talkface's command line."""
-    module = re.search(r"-m (?:-- )?training\.(\w+)", command)
-    path = ROOT / "training" / f"{module.group(1)}.py" if module else ROOT / re.search(r"training/\S+\.py", command)[0]
+    name = re.search(r"-m (?:-- )?training\.(\w+)", command).group(1)
+    path = ROOT / "training" / f"{name}.py"
     path = path if path.is_file() else path.with_suffix("") / "__main__.py"
     assert path.is_file(), f"{path} does not exist"
     shared = (ROOT / "training" / "tracker_learner.py", ROOT / "talkface" / "cli.py")
@@ -41,5 +41,4 @@ def test_every_script_with_a_command_line_is_on_the_page():
     page = (ROOT / "training" / "README.md").read_text(encoding="utf-8")
     scripts = [p for p in (ROOT / "training").rglob("*.py") if "__main__" in p.read_text(encoding="utf-8")]
     names = [p.parent.name if p.stem == "__main__" else p.stem for p in scripts]
-    missing = [name for name in names if f"training.{name}" not in page and f"training/{name}.py" not in page]
-    assert not missing
+    assert not [name for name in names if f"-m training.{name}" not in page and f"-m -- training.{name}" not in page]

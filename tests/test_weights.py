@@ -42,7 +42,7 @@ def test_altered_file_is_refused_with_both_hashes(stored):
     with pytest.raises(EnvironmentFailure, match="expected sha256 [0-9a-f]{64}, got [0-9a-f]{64}") as caught:
         weights.load("small", folder)
     assert str(path) in caught.value.message
-    assert "pip install --force-reinstall talkface" in caught.value.hint
+    assert "pip install --force-reinstall --no-deps ." in caught.value.hint
     assert "altered" in weights.check(folder)[0].problem
 
 

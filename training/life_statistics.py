@@ -1,7 +1,7 @@
 """Measure how real heads, lids and eyes move, as the figures behind training/teacher/life.py and eyes.py.
 
 Usage
-    python training/life_statistics.py --grid DATA/grid_s1 [--clips 200] [--tracks FOLDER] [--out REPORT.md]
+    python -m training.life_statistics --grid DATA/grid_s1 [--clips 200] [--tracks FOLDER] [--out REPORT.md]
 
 Reads landmark tracks (GRID, CC BY 4.0; or any FOLDER of NAME.npz holding `marks` (T, 478, 3), pixels at 25 frames/s),
 takes pose out of the rigid points, and prints a Markdown table: change of pitch, yaw and roll per frame, their spread,
@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from training.speech_mouth_data import RIGID
+
 FPS = 25
 BANDS_HZ = (0.0, 0.3, 0.6, 1.0, 1.5, 2.5, 4.0, 6.0, 12.6)
-RIGID = (33, 133, 362, 263, 168, 6, 197, 195, 4, 1, 10, 151, 9, 8, 234, 454, 127, 356, 93, 323)
 LIDS = ((159, 145), (386, 374))
 EYES = ((468, 33, 133), (473, 263, 362))
 EYEBALL_RADIUS = 0.42  # of the width of the eye opening: 12 mm / 29 mm

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from talkface.motion.generate import TEACHER
+from talkface.motion.guidance import TEACHER
 from talkface.motion.mouth import OPENING_PER_UNIT, measure
 from talkface.space import DYNAMICS_AXES, MotionSpace
 from training.motion_data import FPS, FRAMES_PER_FEATURE, MotionClip

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.quality import publish
+from benchmarks.publish import publish
 from talkface.speech.encoder import SpeechEncoder
 from talkface.types import FEATURE_RATE_HZ, Speech
 from training.motion_teacher import stock_of_surroundings

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from talkface.face.tracker_crops import frame_of as face_frame
+from talkface.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from training.tracker_learner import RUNS
 
 DATA = Path(os.environ.get("TALKFACE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -25,12 +26,6 @@ REENACTED = "reenacted"
 HELD_OUT_EVERY = 10
 LABEL_SCALE = 8
 OPEN_MOUTH_BONUS = 3.0
-EYE_CORNERS = (33, 133, 362, 263)
-IRISES = tuple(range(468, 478))
-LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 78, 191, 80, 81, 82,
-        13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)  # fmt: skip
-LIDS = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246, 263, 249, 390, 373, 374, 380, 381,
-        382, 362, 398, 384, 385, 386, 387, 388, 466)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,8 +73,8 @@ def shares(samples: list[Sample], set_weight: dict[str, float]) -> np.ndarray:
 
 def interocular(points: np.ndarray) -> np.ndarray:
     """Distance between the eye centres, (..., 478, 2 or 3) -> (...)."""
-    right = points[..., EYE_CORNERS[:2], :2].mean(-2)
-    left = points[..., EYE_CORNERS[2:], :2].mean(-2)
+    right = points[..., RIGHT_EYE_CORNERS, :2].mean(-2)
+    left = points[..., LEFT_EYE_CORNERS, :2].mean(-2)
     return np.linalg.norm(left - right, axis=-1)
 
 

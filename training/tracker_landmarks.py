@@ -11,11 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from talkface.face.tracker_nets import LandmarkConfig, LandmarkNet
+from talkface.landmarks import IRISES, LIDS, LIPS
 from training import tracker_augment as augment
 from training.tracker_data import (
-    IRISES,
-    LIDS,
-    LIPS,
     REENACTED,
     SETS,
     Sample,

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 
 from talkface.face.tracker_nets import RefineConfig, RefineNet
+from talkface.landmarks import IRISES, LIDS, LIPS
 from training import tracker_augment as augment
 from training import tracker_landmarks as whole
 from training.tracker_data import (
-    IRISES,
-    LIDS,
-    LIPS,
     REENACTED,
     SETS,
     Sample,

@@ -12,8 +12,8 @@ MAX_YAW_DEG, GOOD_YAW_DEG = 48.0, 35.0  # trackers see a profile as 48 degrees a
 CLOSED_EYE = 0.12  # lid opening / eye width
 WIDE_MOUTH = 0.3  # lip opening / inter-ocular distance
 POOR_FIT = 0.05  # rms error / inter-ocular distance
-EYE_CORNERS = ((33, 133), (362, 263))
-LID_PAIRS = ((159, 145, 33, 133), (386, 374, 362, 263))  # upper, lower, corners
+EYE_CORNERS = (marks_of.RIGHT_EYE_CORNERS, marks_of.LEFT_EYE_CORNERS)
+LID_PAIRS = ((159, 145, *marks_of.RIGHT_EYE_CORNERS), (386, 374, *marks_of.LEFT_EYE_CORNERS))  # upper, lower, corners
 LIP_MIDDLE = (13, 14)
 
 
@@ -23,17 +23,17 @@ def interocular(landmarks: np.ndarray) -> float:
     return float(np.linalg.norm(left - right))
 
 
-def face_width_px(landmarks: np.ndarray) -> float:
-    """The face's size (478, 2+) in pixels: the larger side of the landmarks' box."""
+def face_size_px(landmarks: np.ndarray) -> float:
+    """The larger side, in pixels, of the box around a face's landmarks (478, 2+)."""
     return float(np.ptp(landmarks[: marks_of.SURFACE_COUNT, :2], axis=0).max())
 
 
 def refuse_small(landmarks: np.ndarray) -> None:
     """Raise InputError when the face is too small to be animated."""
-    width = face_width_px(landmarks)
-    if width < MIN_FACE_PX:
+    size = face_size_px(landmarks)
+    if size < MIN_FACE_PX:
         raise InputError(
-            f"The face is only {width:.0f} pixels large; at least {MIN_FACE_PX} are needed.",
+            f"The face is only {size:.0f} pixels large; at least {MIN_FACE_PX} are needed.",
             "Use a larger picture, or a closer view of the face.",
         )
 
@@ -50,9 +50,9 @@ def refuse_profile(yaw_deg: float) -> None:
 def warnings(landmarks: np.ndarray, yaw_deg: float, error: float) -> tuple[str, ...]:
     """One sentence for each weakness of the portrait; `error` is the fit's rms error / inter-ocular distance."""
     found = []
-    width = face_width_px(landmarks)
-    if width < GOOD_FACE_PX:
-        found.append(f"The face is small ({width:.0f} pixels); {GOOD_FACE_PX} or more look better.")
+    size = face_size_px(landmarks)
+    if size < GOOD_FACE_PX:
+        found.append(f"The face is small ({size:.0f} pixels); {GOOD_FACE_PX} or more look better.")
     if abs(yaw_deg) > GOOD_YAW_DEG:
         found.append(f"The face is turned by {abs(yaw_deg):.0f} degrees; up to {GOOD_YAW_DEG:.0f} look right.")
     if max(lid_opening(landmarks)) < CLOSED_EYE:

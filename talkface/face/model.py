@@ -16,8 +16,6 @@ from talkface.errors import EnvironmentFailure
 from talkface.space import DYNAMICS_AXES
 from talkface.types import FaceMesh
 
-SURFACE_LANDMARKS = 468
-
 
 @dataclass(frozen=True)
 class FaceModel:
@@ -29,9 +27,8 @@ class FaceModel:
         dynamics: (K, V, 3) float32 displacement per unit of each axis of `space.DYNAMICS_AXES`.
         triangles: (F, 3) int64. parts: (V,) uint8, index into `types.FACE_PARTS`.
         upper_lip, lower_lip: (M,) int64 inner lip edges, image left to right.
-        landmark_vertices, landmark_weights: (468, 3) int64 and float32, the triangle and the barycentric weights of
-        each
-            surface landmark.
+        landmark_vertices, landmark_weights: (468, 3) int64 and float32, the triangle that each surface landmark lies
+            in, and its barycentric weights.
         eye_centres, eye_radii: (2, 3) and (2,) float32 of the mean's eyeballs, subject's left first, cm;
             eye_centre_identity, eye_radius_identity: (I, 2, 3) and (I, 2) their change per standard deviation.
     """

@@ -30,17 +30,18 @@ from talkface.face.tracker_nets import (
 
 LEVELS_PX = (112, 192, 384, 768)  # lengths of the longer side at which the detector looks
 LAST_RESORT_PX = {112: 192, 192: 384, 384: 768, 768: 1536}  # finest level -> one more, where nothing was found
-MOST_ENLARGED = 1.2
-PEAK_AT_LEAST = 0.3
-FAINT_PEAK = 0.08  # where nothing was found
-FACE_AT_LEAST = 0.5
-COMPANION_AT_LEAST = 0.75  # beside a surer face
-LIKELY_LOGIT = 0.0
-SIZES_PX = (3.5, 64.0)
+MOST_ENLARGED = 1.2  # how far a picture is enlarged to reach a level
+PEAK_AT_LEAST = 0.3  # the detector's probability
+FAINT_PEAK = 0.08  # the same where nothing was found
+FACE_AT_LEAST = 0.5  # a face's score
+COMPANION_AT_LEAST = 0.75  # the same beside a surer face
+LIKELY_LOGIT = 0.0  # of the landmark network: rather a face than none
+SIZES_PX = (3.5, 64.0)  # inter-ocular distances that the detector tells at one level
 SAME_FACE = 0.9  # distance in face sizes
 SAME_SIZE = 1.6  # ratio
-MOST_FACES = 24
+MOST_FACES = 24  # looked at more closely
 FOLLOWED = 0.8  # stands for the detector's probability where it was not asked
+# Small changes of a crop; what is read from each is averaged.
 CHANGES = (
     {},
     {"scale": 1.05, "turn": 0.04, "dx": 0.03},
@@ -50,8 +51,7 @@ PATCH_CHANGES = (
     {"dx": 0.015, "turn": 0.03},
     {"dy": 0.015, "turn": -0.03, "scale": 1.04},
 )
-CORE_SHARE = 1.0
-RIM_SHARE = 0.75
+CORE_SHARE, RIM_SHARE = 1.0, 0.75  # how far a part's own network is believed, in its middle and around it
 
 
 @contextmanager

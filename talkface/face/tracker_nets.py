@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-LANDMARKS = 478
+from talkface import landmarks
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LandmarkConfig:
     blocks: tuple[int, ...] = (2, 3, 3, 1)
     squeeze: int = 64
     code: int = 160
-    points: int = LANDMARKS
+    points: int = landmarks.COUNT
 
 
 class Residual(nn.Module):

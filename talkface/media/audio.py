@@ -8,6 +8,7 @@ readers differ by 25-50 ms in how they treat the padding of MP3 and M4A. Where t
 from __future__ import annotations
 
 import contextlib
+import errno
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,19 +17,19 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from talkface.errors import InputError
+from talkface.errors import EnvironmentFailure, InputError
 from talkface.media import ffmpeg
 from talkface.media.files import require_file
 from talkface.types import SPEECH_RATE_HZ, Speech
 
 MIN_DURATION_S = 0.2
 START_AT_ZERO = "asetpts=N/SR/TB"
-_BLOCK_BYTES = 4 * SPEECH_RATE_HZ * 10
+_BLOCK_BYTES = 4 * SPEECH_RATE_HZ * 10  # ten seconds
 _COPY_BLOCK_FRAMES = 1 << 18
-_SILENT_PEAK = 10 ** (-60 / 20)
-_CLIP_LEVEL = 0.985
-_CLIPPED_SHARE = 0.002
-_HEADER_TOLERANCE_S = 0.02
+_SILENT_PEAK = 10 ** (-60 / 20)  # -60 dB of full scale
+_CLIP_LEVEL = 0.985  # resampling leaves clipped samples a little below 1
+_CLIPPED_SHARE = 0.002  # of the samples: single loud ones are no fault
+_HEADER_TOLERANCE_S = 0.02  # a header further off is wrong, or speaks of another stream
 _REPAIR = "aeval='if(isnan(val(ch))+isinf(val(ch)),0,val(ch))':c=same"
 _SWAPPED = "The portrait and the speech look swapped: talkface render PORTRAIT SPEECH -o OUT.mp4"
 _FIRST_CHANNEL = "pan=mono|c0=c0"
@@ -39,12 +40,22 @@ _ALL_CHANNELS = "aformat=channel_layouts=mono"
 def open_speech(path: Path) -> Iterator[Speech]:
     """The sound at `path`; its samples are a memory map in a temporary folder that goes away with the block.
 
-    Raises InputError when there is no usable sound (missing, empty, damaged, shorter than 0.2 s, not a sound).
+    Raises InputError when there is no usable sound (missing, empty, damaged, shorter than 0.2 s, not a sound), and
+    EnvironmentFailure when the temporary folder has no room for it (230 MB an hour).
     """
     path = Path(path)
     require_file(path, "speech")
     with tempfile.TemporaryDirectory(prefix="talkface-", ignore_cleanup_errors=True) as folder:
-        yield _read(path, Path(folder))
+        try:
+            speech = _read(path, Path(folder))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            where = Path(folder).parent
+            raise EnvironmentFailure(
+                f"The folder for temporary files, {where}, is full.", "Make room there, or name another in TMPDIR."
+            ) from error
+        yield speech
 
 
 def _read(path: Path, folder: Path) -> Speech:

@@ -23,7 +23,8 @@ from talkface.errors import EnvironmentFailure, TalkfaceError
 REINSTALL = "Put it back with: pip install --force-reinstall imageio-ffmpeg"
 _COMMON = ("-hide_banner", "-nostdin", "-loglevel", "error")
 _DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+(?:\.\d+)?)")
-_STREAM = re.compile(r"Stream #\d+:\d+.*?: (Video|Audio): (.*)")
+_STREAM = re.compile(r"Stream (?:group )?#\d+:\d+.*?: (Video|Audio|Tile Grid): (.*)")  # a telephone's HEIC is a grid
+_HEIF = re.compile(r"major_brand\s*: (?:hei[cfmsx]|mif1|avif)\b")
 _SIZE = re.compile(r"\b(\d{2,5})x(\d{2,5})\b")
 _FPS = re.compile(r"([\d.]+) fps")
 _SPEAKER = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")
@@ -72,7 +73,7 @@ class MediaInfo:
     @property
     def is_still_picture(self) -> bool:
         """The file is a picture format, which ffmpeg would read as a video of one frame."""
-        return self.format_name == "image2" or self.format_name.endswith("_pipe")
+        return self.format_name in ("image2", "heif") or self.format_name.endswith("_pipe")
 
 
 def executable() -> str:
@@ -123,12 +124,12 @@ def parse_info(text: str) -> MediaInfo | None:
     if not header or header.group(1) in _TEXT_FORMATS:
         return None
     streams = _STREAM.findall(text)
-    videos = [_video(rest) for kind, rest in streams if kind == "Video"]
+    videos = [_video(rest) for kind, rest in streams if kind != "Audio"]
     audios = [_audio(rest) for kind, rest in streams if kind == "Audio"]
     found = _DURATION.search(text)
     hours, minutes, seconds = (float(part) for part in found.groups()) if found else (0.0, 0.0, 0.0)
     return MediaInfo(
-        format_name=header.group(1),
+        format_name="heif" if _HEIF.search(text) else header.group(1),  # ffmpeg says "mov"
         duration_s=hours * 3600 + minutes * 60 + seconds,
         video=videos[0] if videos else None,
         audio=audios[0] if audios else None,

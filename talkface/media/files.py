@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from talkface.errors import EnvironmentFailure, InputError, UsageError
 
-PART_SUFFIX = ".part"
 _MAKE_ROOM = "Make room, or write to another disk with -o."
 
 
@@ -38,7 +38,8 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
     Raises UsageError when `output` may not be written (no folder, exists without `force`, one of `inputs`, none of the
     `suffixes`) and EnvironmentFailure when the system refuses, or the disk fills up inside the block.
     """
-    part = output.with_name(output.name + PART_SUFFIX)
+    target = Path(os.path.realpath(output)) if os.path.islink(output) else output  # a link stays one
+    part = part_of(target)
     try:
         _require_free_name(output, suffixes, force, inputs)
     except OSError as error:
@@ -46,7 +47,7 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
     try:
         _create(part, output)
         yield part
-        part.replace(output)
+        part.replace(target)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise disk_full() from error
@@ -54,6 +55,11 @@ def reserve(output: Path, suffixes: tuple[str, ...], *, force: bool, inputs: tup
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def part_of(output: Path) -> Path:
+    """What becomes `output` once it is whole; every process has its own, so that two of them do not write one file."""
+    return output.with_name(f"{output.name}.{os.getpid()}.part")
 
 
 def disk_full() -> EnvironmentFailure:
@@ -66,9 +72,8 @@ def _require_free_name(output: Path, suffixes: tuple[str, ...], force: bool, inp
     if output.is_dir():
         raise UsageError(f"The output {output} is a folder.", f"Name a file: {example}")
     if output.suffix.lower() not in suffixes:
-        raise UsageError(
-            f"The output {output.name!r} does not end in {' or '.join(suffixes)}.", f"Name it like {example}"
-        )
+        endings = " or ".join(part for part in (", ".join(suffixes[:-1]), suffixes[-1]) if part)
+        raise UsageError(f"The output {output.name!r} does not end in {endings}.", f"Name it like {example}")
     if not output.parent.is_dir():
         raise UsageError(f"The output folder {output.parent} does not exist.", f'Create it: mkdir -p "{output.parent}"')
     if not output.exists():

@@ -89,9 +89,12 @@ def _through_ffmpeg(path: Path) -> tuple[Image.Image, bool]:
         raise _too_large(path)
     try:
         png = ffmpeg.run(*ffmpeg.source(path), "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-")
-        return Image.open(io.BytesIO(png)), not info.is_still_picture
+        image = Image.open(io.BytesIO(png))
     except (ffmpeg.FfmpegError, Image.UnidentifiedImageError) as error:
         raise _not_a_picture(path) from error
+    if info.is_still_picture and sorted(image.size) != sorted((info.video.width, info.video.height)):
+        raise _not_a_picture(path)  # ffmpeg before 8 gives the first tile of a grid
+    return image, not info.is_still_picture
 
 
 def _decode(image: Image.Image, path: Path) -> np.ndarray:

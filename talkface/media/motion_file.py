@@ -42,6 +42,7 @@ LARGEST = {
 }
 """What can be drawn, both ways, in the units of the axis; activations are 0-1."""
 SETTLE_S = 0.5
+"""How long a face takes to come to rest after a motion that ends before the speech."""
 
 
 def require_format(kind: str, fps: float) -> None:

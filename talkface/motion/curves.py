@@ -42,3 +42,14 @@ def runs(flags: np.ndarray) -> list[tuple[int, int]]:
     """(start, stop) of every stretch of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def read_smoothly(curve: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Value (T, M) of a curve (N, M) at fractional rows (T,), by Catmull and Rom's cubic; whole rows are unchanged."""
+    row = np.minimum(np.floor(places + 1e-6).astype(int), len(curve) - 1)
+    part = np.maximum(places - row, 0.0)[:, None]
+    before, here, after, later = (curve[np.clip(row + i, 0, len(curve) - 1)] for i in (-1, 0, 1, 2))
+    slope, slope_after = (after - before) / 2, (later - here) / 2
+    bend = 3 * (after - here) - 2 * slope - slope_after
+    twist = 2 * (here - after) + slope + slope_after
+    return here + part * (slope + part * (bend + part * twist))

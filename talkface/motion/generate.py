@@ -15,7 +15,8 @@ every frame rate; the noise comes from a CPU generator, so that it does on every
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from talkface import weights
 from talkface.errors import EnvironmentFailure
 from talkface.motion import conditions
 from talkface.motion.conditions import axis_names
+from talkface.motion.curves import read_smoothly
 from talkface.motion.denoiser import (
     AUDIO_AFTER,
     AUDIO_BEFORE,
@@ -33,7 +35,16 @@ from talkface.motion.denoiser import (
     Denoiser,
     DenoiserConfig,
 )
-from talkface.motion.mouth import OPENING_PER_UNIT, WIDTH_PER_UNIT
+from talkface.motion.guidance import (
+    HEAD_DECIDED,
+    LIPS,
+    OPENING,
+    REAL,
+    TEACHER,
+    Pass,
+    course_passes,
+    lip_passes,
+)
 from talkface.motion.sampler import Denoise, ddim, guided, in_turn
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.voice import contact_curve, sample, speaking_curve
@@ -42,27 +53,10 @@ from talkface.options import DEFAULT_STEPS
 from talkface.space import ANGLE_AXES, POSE_AXES, UPPER_AXES, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 
+Draw = Callable[[torch.Tensor], np.ndarray]
+"""Noise (1, W, M) -> the window (W, M) it becomes."""
+
 WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
-GUIDANCE = {"audio": 0.6, "emotion": 0.15}
-"""lambda_A of the lips' width (VASA-1, sec. 3.2, has .5 for everything), and how much an asked emotion is pressed. An
-asked gaze is put back exactly: guided too (lambda_g = 1), heads turned away from it."""
-
-OPENING_GUIDANCE = 0.4
-"""lambda_A of the axes that open the lips: more opens them wider than tracked mouths follow."""
-
-TEACHER, REAL = "teacher", "grid_s1"
-REAL_SHARE = 0.6
-"""How much of the lips' opening and width is guessed as for tracked real lips; the rest, as the teacher's."""
-
-OPENING = axis_names(*OPENING_PER_UNIT, *WIDTH_PER_UNIT, but="mouthSmile")
-LIPS = OPENING + axis_names("mouthPress", "mouthRollLower", "mouthRollUpper")
-"""What the voice determines, so that its mean is wanted; smiles and moods, head, gaze, lids and brows are drawn."""
-
-HEAD_GUIDANCE = {"headPitch": 4.0, "headYaw": 1.0, "headRoll": 1.0}
-"""lambda_A of the head: so guided, its nods follow the stresses of the voice as closely as those it learned from."""
-
-HEAD_DECIDED = 0.5
-"""Noise level (of 1) below which the course of a head is decided, so that the voice need not guide it any more."""
 
 HEAD_GAIN = {"headYaw": 1.55, "headPitch": 1.1, "headX": 1.2, "headY": 1.1}
 """The weights draw heads that move a tenth less than those they learned from (`training.motion_figures`), and that turn,
@@ -81,6 +75,8 @@ SMOOTHING = {
 """How much of their neighbours frames take: heads and brows hardly move faster than 6 Hz."""
 
 OVERLAP = 14
+"""Frames that a window shares with the one before it."""
+
 PARTS = tuple(
     np.array([i for i, name in enumerate(conditions.AXES) if name.startswith(part)])
     for part in (ANGLE_AXES, "gaze", "eye", "brow")
@@ -97,51 +93,6 @@ MARGIN_FRAMES = 4
 
 BLOCK_FRAMES = 10_000
 """Frames that departures are made motion at a time, so that an hour takes little more memory than its motion."""
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One of the guesses that a step blends: the kind of recording imitated, the condition left out, and its weight
-    (M,) per axis."""
-
-    source: str
-    without: str | None
-    weight: np.ndarray
-
-
-def course_passes(tracks: ControlTracks, *, nodding: bool) -> list[Pass]:
-    """The guesses of a step on the way from noise to motion, guided by an asked emotion, and as long as the head's
-    course is open (`nodding`) by the voice."""
-    head = np.array([HEAD_GUIDANCE.get(name, 0.0) for name in conditions.AXES], np.float32)
-    return _guidance(({"audio": head} if nodding else {}) | _by_emotion(tracks))
-
-
-def _course_plans(tracks: ControlTracks) -> list[list[Pass]]:
-    """The passes while the head's course is open, and after that."""
-    return [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
-
-
-def lip_passes(tracks: ControlTracks) -> list[Pass]:
-    """The guesses whose blend is the mean of the lips, guided by the voice and by an asked emotion."""
-    opens = np.isin(conditions.AXES, axis_names(*OPENING_PER_UNIT))
-    audio = np.where(opens, OPENING_GUIDANCE, GUIDANCE["audio"]).astype(np.float32)
-    first, *others = _guidance({"audio": audio} | _by_emotion(tracks))
-    calm = 1 - float(tracks.emotion[:, 1:].max(initial=0))  # the real lips were read without any emotion
-    real = REAL_SHARE * calm * np.isin(conditions.AXES, OPENING).astype(np.float32)
-    return [replace(first, weight=first.weight - real), Pass(REAL, None, real), *others]
-
-
-def _by_emotion(tracks: ControlTracks) -> dict[str, float]:
-    return {"emotion": GUIDANCE["emotion"]} if tracks.emotion.any() else {}
-
-
-def _guidance(strengths: dict[str, float | np.ndarray]) -> list[Pass]:
-    """Classifier-free guidance, its strengths one number or (M,): everything known, less the guess without each."""
-    every = np.ones(len(conditions.AXES), np.float32)
-    return [
-        Pass(TEACHER, None, (1 + sum(strengths.values())) * every),
-        *(Pass(TEACHER, name, -strength * every) for name, strength in strengths.items()),
-    ]
 
 
 @dataclass(frozen=True)
@@ -167,7 +118,19 @@ class Inputs:
         self.context, self.tokens = config.context, config.context + config.window
         self.audio = conditions.audio_rows(features)
         self.silence = conditions.silent_row(config.phone_names)
-        self.controls = conditions.control_rows(tracks)
+        self._ask(tracks)
+
+    def _ask(self, tracks: ControlTracks) -> None:
+        self.tracks, self.controls = tracks, conditions.control_rows(tracks)
+        self.course = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
+
+    def unasked(self) -> Inputs:
+        """The same voice, and nothing asked; itself when that is so already."""
+        if not any(rows.any() for rows in self.controls.values()):
+            return self
+        plain = copy(self)
+        plain._ask(ControlTracks.constant(Controls(), len(self.tracks), self.tracks.rate_hz))
+        return plain
 
     def heard(self, start: int) -> np.ndarray:
         """Audio rows of the window that starts at frame `start`, and of the frames before it."""
@@ -245,25 +208,13 @@ class MotionModel:
     def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> Departures:
         """What the model makes of a voice, for controls of T rows at 25 frames/s."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
-        inputs, turn = Inputs(features, tracks, config), round(HEAD_DECIDED * DIFFUSION_STEPS) - 1
-        plans = _course_plans(tracks)
-        lips, lip_joins = self._lips(inputs, tracks)
-        noise = Noise(config.window, len(config.axes), generator)
-
-        def course(inputs: Inputs, plans: list[list[Pass]], start: int, previous: np.ndarray) -> Denoise:
-            return in_turn(*(self._denoise(self.net, inputs, [start], plan, previous) for plan in plans), turn)
-
-        def draw(guess: Denoise, chance: torch.Tensor) -> np.ndarray:
-            return ddim(guess, chance.to(self.device), self.kept, steps)[0].cpu().numpy()
-
-        def lively_chance(previous: np.ndarray) -> torch.Tensor:
-            plain = ControlTracks.constant(Controls(), len(tracks), tracks.rate_hz)
-            guess = course(Inputs(features, plain, config), _course_plans(plain), 0, previous)
-            return self._liveliest(noise, lambda chance: draw(guess, chance), len(tracks))
+        inputs, noise = Inputs(features, tracks, config), Noise(config.window, len(config.axes), generator)
+        lips, lip_joins = self._lips(inputs)
 
         def window(start: int, previous: np.ndarray) -> np.ndarray:
-            chance = noise.following() if start else lively_chance(previous)
-            drawn, known = draw(course(inputs, plans, start, previous), chance), lips[start : start + config.window]
+            draw = self._draw(inputs, start, previous, steps)
+            drawn = draw(noise.following()) if start else self._lively(inputs, draw, noise, previous, steps)
+            known = lips[start : start + config.window]
             drawn[: len(known), LIP_COLUMNS] = known[:, LIP_COLUMNS]
             return drawn
 
@@ -271,26 +222,35 @@ class MotionModel:
         made, joins = roll_out(len(tracks), rest, config.context, config.window, OVERLAP, window, PARTS)
         return Departures(calm(self._real(made)), joins, lip_joins)
 
-    def _liveliest(self, noise: Noise, draw: Callable[[torch.Tensor], np.ndarray], frames: int) -> torch.Tensor:
-        """Noise from which a first window is lively; chosen without any control, so that it is the same under all."""
-        early, draws = min(frames, round(EARLY_S * MOTION_RATE_HZ)), []
+    def _draw(self, inputs: Inputs, start: int, previous: np.ndarray, steps: int) -> Draw:
+        """What noise becomes in the window from frame `start` on, after `previous` (K, M)."""
+        guesses = (self._denoise(self.net, inputs, [start], plan, previous) for plan in inputs.course)
+        course = in_turn(*guesses, HEAD_DECIDED)
+        return lambda noise: ddim(course, noise.to(self.device), self.kept, steps)[0].cpu().numpy()
+
+    def _lively(self, inputs: Inputs, draw: Draw, noise: Noise, previous: np.ndarray, steps: int) -> np.ndarray:
+        """A first window that is lively; its noise is chosen without any control, so that it is the same under all."""
+        plain = inputs.unasked()
+        draw_plain = draw if plain is inputs else self._draw(plain, 0, previous, steps)
+        early, draws = min(len(inputs.tracks), round(EARLY_S * MOTION_RATE_HZ)), []
         while len(draws) < DRAWS and (not draws or draws[-1][0] < LIVELY_DEG):
             chance = noise.following()
-            draws.append((liveliness(self._real(draw(chance))[:early]), chance))
-        _, chance = max(draws, key=lambda drawn: drawn[0])
+            drawn = draw_plain(chance)
+            draws.append((liveliness(self._real(drawn)[:early]), chance, drawn))
+        _, chance, drawn = max(draws, key=lambda each: each[0])
         noise.used(chance)
-        return chance
+        return drawn if plain is inputs else draw(chance)
 
     def _real(self, made: np.ndarray) -> np.ndarray:
         """What the denoiser made (T, M), in the units of the motion."""
         gain = np.array([HEAD_GAIN.get(name, 1.0) for name in self.net.config.axes], np.float32)
         return (made * self.spread + self.mean) * gain
 
-    def _lips(self, inputs: Inputs, tracks: ControlTracks) -> tuple[np.ndarray, list[int]]:
+    def _lips(self, inputs: Inputs) -> tuple[np.ndarray, list[int]]:
         """The mean of all motions (T, M) that fit the voice, in the units of `net`; its lips are used. Where windows
         meet."""
-        config, plan, last = self.lips.config, lip_passes(tracks), len(self.kept) - 1
-        begins = range(-(config.window // 3), len(tracks), (config.window - OVERLAP) // 2)
+        config, plan, last = self.lips.config, lip_passes(inputs.tracks), len(self.kept) - 1
+        begins = range(-(config.window // 3), len(inputs.tracks), (config.window - OVERLAP) // 2)
 
         def guesses() -> Iterator[tuple[int, np.ndarray]]:
             for i in range(0, len(begins), WINDOWS_AT_ONCE):
@@ -299,7 +259,7 @@ class MotionModel:
                 made = self._denoise(self.lips, inputs, some, plan)(nothing, last)
                 yield from zip(some, made.cpu().numpy(), strict=True)
 
-        mean, joins = average(len(tracks), config.window, OVERLAP, guesses(), LIP_COLUMNS)
+        mean, joins = average(len(inputs.tracks), config.window, OVERLAP, guesses(), LIP_COLUMNS)
         return mean * self.lips_gain + self.lips_shift, joins
 
     def _denoise(
@@ -402,14 +362,3 @@ def calm(departure: np.ndarray) -> np.ndarray:
         padded = np.pad(departure[:, columns], ((reach, reach), (0, 0)), mode="edge")
         out[:, columns] = sum(share * padded[i : i + len(departure)] for i, share in enumerate(kernel))
     return out
-
-
-def read_smoothly(curve: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Value (T, M) of a curve (N, M) at fractional rows (T,), by Catmull and Rom's cubic; whole rows are unchanged."""
-    row = np.minimum(np.floor(places + 1e-6).astype(int), len(curve) - 1)
-    part = np.maximum(places - row, 0.0)[:, None]
-    before, here, after, later = (curve[np.clip(row + i, 0, len(curve) - 1)] for i in (-1, 0, 1, 2))
-    slope, slope_after = (after - before) / 2, (later - here) / 2
-    bend = 3 * (after - here) - 2 * slope - slope_after
-    twist = 2 * (here - after) + slope + slope_after
-    return here + part * (slope + part * (bend + part * twist))

@@ -11,7 +11,7 @@ from talkface.rendering.fields import blur
 from talkface.types import Camera, Crop, FaceFit
 from talkface.warp import residual_warp
 
-SHARPEN, SHARPEN_TEXELS = 0.5, 1.2
+SHARPEN, SHARPEN_TEXELS = 0.5, 1.2  # makes up for what bilinear sampling blurs, see `texture`
 
 
 @dataclass(frozen=True)

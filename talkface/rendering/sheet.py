@@ -23,8 +23,8 @@ from talkface.types import FACE_PARTS, Camera, FaceMesh
 
 CELLS = 128  # about this many cells a side carry the head's motion
 FIELDS_PER_CELL = 2
-NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])
-GRAZING_NORMAL = 0.45
+NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])  # about which the head turns, in the axes of `types.FaceMesh`
+GRAZING_NORMAL = 0.45  # z of a normal: surfaces seen at a more grazing angle would fold when the head turns
 NOSE_TIP, CHIN = 1, 152
 MOST_RAISED, FREE = 0.8, 0.12
 """Of the way to the canvas's lower border, near it: nothing rises further, or the border would follow into the frame.

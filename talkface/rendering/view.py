@@ -14,7 +14,7 @@ import torch
 
 from talkface.types import Crop
 
-KNEE = 0.05
+KNEE = 0.05  # of the frame's reach: how softly the stretched part begins
 MOST_ABOVE = 4.0  # times its height in the picture: how far the room above the head is stretched
 HAIR_SHARE, HAIR_RUN = 0.3, 0.02  # of a row's middle, of the canvas: so much in a hair's colour is the head
 HAIR_BANDS = (0.1, 0.2, 0.3)  # upper ends of the bands above the face that tell the hair's colour, in face heights

@@ -18,8 +18,8 @@ from talkface.speech import features
 from talkface.types import FEATURE_RATE_HZ, Speech, SpeechFeatures
 
 WEIGHTS_NAME = "speech_encoder"
-CHUNK_FRAMES = 1500
-SHORTEST_VOICE_FRAMES = 3
+CHUNK_FRAMES = 1500  # half a minute
+SHORTEST_VOICE_FRAMES = 3  # 60 ms: what is shorter is a click
 SILENCE = "sil"
 
 

@@ -19,15 +19,15 @@ MEL_RATE_HZ = 100
 MEL_BANDS = 80
 MEL_TOP_HZ = 7600.0
 HOP = SPEECH_RATE_HZ // MEL_RATE_HZ
-WINDOW = 400
+WINDOW = 400  # samples: 25 ms
 FFT = 512
 FRAME = SPEECH_RATE_HZ // FEATURE_RATE_HZ
 
-LOUD_RMS = 0.08
+LOUD_RMS = 0.08  # to which the loud parts of every recording are brought
 SILENT_RMS = 10 ** (-62 / 20)
-MEL_FLOOR = 1e-5
+MEL_FLOOR = 1e-5  # added to the power of each band, so that silence has a logarithm
 
-PITCH_WINDOW = 800
+PITCH_WINDOW = 800  # samples: 50 ms, three periods of the lowest pitch
 PITCH_LOWEST_HZ = 65.0
 PITCH_HIGHEST_HZ = 500.0
 STRETCH_PAD = PITCH_WINDOW
