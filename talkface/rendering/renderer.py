@@ -71,7 +71,7 @@ class Renderer:
         self.reach = yaw_reach(fields, canvas, pivot)
         shapes = eye_shapes(canvas.landmarks)
         head_basis = _head_basis(whole, shapes, canvas_px, glasses(self.still, canvas.landmarks))
-        line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still)
+        line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still, canvas.enlargement)
         skin, highlight = _skin(self.still, canvas.landmarks)
         own = own_teeth(self.still, line)
         light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own)
