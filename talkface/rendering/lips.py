@@ -18,6 +18,7 @@ from talkface.types import FaceMesh
 TABLE = 257
 CLOSED_SHARE = 0.018
 KNOTS = np.linspace(0.06, 0.94, 9)
+ROUNDER = ((0.0, 1.0), (0.11, 1.06), (0.22, 1.16), (0.33, 1.18), (0.44, 1.0))
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 # How far each axis of the portrait's own mouth gives way to speech (1 = fully): what parts or shapes the lips goes,
@@ -222,6 +223,7 @@ class LipGap(torch.nn.Module):
         super().__init__()
         self.register_buffer("rest_gap", torch.from_numpy(motion.rest_gap))
         self.register_buffer("gap_basis", torch.from_numpy(motion.gap_basis))
+        self.register_buffer("rounder", torch.from_numpy(np.interp(np.abs(KNOTS - 0.5), *zip(*ROUNDER)).astype(np.float32)))
         self.widest = float(motion.rest_gap.max()) or np.inf  # of lips that touch in the portrait, none is held up
 
     def corrections(
@@ -241,7 +243,7 @@ class LipGap(torch.nn.Module):
             Two times (B, J) pixels; their difference is what the lips are closed by.
         """
         actual = self.rest_gap + change @ self.gap_basis
-        absolute = (asked @ self.gap_basis).clamp_min(0)
+        absolute = (asked @ self.gap_basis).clamp_min(0) * self.rounder
         wanted = torch.lerp(actual.clamp_min(0), absolute, speaking)
         meeting = (1 - wanted / self.widest).clamp(0, 1)
         lowered = (actual - wanted) * UPPER_LIP_SHARE * meeting
