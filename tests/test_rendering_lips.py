@@ -100,3 +100,23 @@ def test_an_upper_lip_stays_above_its_teeth_where_the_mouth_is_open():
 
 def test_lips_that_touch_in_the_portrait_are_left_alone():
     assert lowered(rest_px=0, opened_px=12) == pytest.approx((0, 0), abs=1e-5)
+
+
+def parted(opened_px: float) -> np.ndarray:
+    """By how much (J,) lips that touch in the portrait part in speech that asks for `opened_px` everywhere."""
+    basis = np.zeros((len(DYNAMICS_AXES), len(KNOTS)), np.float32)
+    basis[DYNAMICS_AXES.index("jawOpen")] = 50
+    gap = LipGap(LipMotion(np.zeros(len(KNOTS), np.float32), basis))
+    asked = torch.zeros(1, len(DYNAMICS_AXES))
+    asked[0, DYNAMICS_AXES.index("jawOpen")] = opened_px / 50
+    upper, lower = gap.corrections(asked, asked, torch.ones(1, 1))
+    return (opened_px + lower - upper).numpy()[0]
+
+
+def test_open_lips_are_round_and_shut_ones_shut():
+    """They part further beside the middle than the face model's do, on both sides alike."""
+    opened = parted(20)
+    assert opened[4] == pytest.approx(20)
+    assert (opened[[1, 2, 6, 7]] > 22).all()
+    assert opened == pytest.approx(opened[::-1])
+    assert np.all(parted(0) == 0)

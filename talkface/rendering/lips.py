@@ -18,7 +18,9 @@ from talkface.types import FaceMesh
 TABLE = 257
 CLOSED_SHARE = 0.018
 KNOTS = np.linspace(0.06, 0.94, 9)
-ROUNDER = ((0.0, 1.0), (0.11, 1.06), (0.22, 1.16), (0.33, 1.18), (0.44, 1.0))
+ROUNDER = np.interp(np.abs(KNOTS - 0.5), (0.0, 0.11, 0.22, 0.33, 0.44), (1.0, 1.05, 1.12, 1.14, 1.06)).astype(np.float32)
+"""How much wider than the face model's the lips of people part beside the middle: its open mouth is pointed below."""
+
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 # How far each axis of the portrait's own mouth gives way to speech (1 = fully): what parts or shapes the lips goes,
@@ -223,7 +225,7 @@ class LipGap(torch.nn.Module):
         super().__init__()
         self.register_buffer("rest_gap", torch.from_numpy(motion.rest_gap))
         self.register_buffer("gap_basis", torch.from_numpy(motion.gap_basis))
-        self.register_buffer("rounder", torch.from_numpy(np.interp(np.abs(KNOTS - 0.5), *zip(*ROUNDER)).astype(np.float32)))
+        self.register_buffer("rounder", torch.from_numpy(ROUNDER))
         self.widest = float(motion.rest_gap.max()) or np.inf  # of lips that touch in the portrait, none is held up
 
     def corrections(

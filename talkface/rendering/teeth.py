@@ -12,7 +12,7 @@ from talkface.rendering.lips import TABLE, LipLine
 
 IVORY = np.array([1.08, 1.03, 0.95])
 GUM = np.array([0.78, 0.47, 0.45])
-TONGUE = np.array([0.72, 0.475, 0.46])
+TONGUE = np.array([0.80, 0.545, 0.53])
 SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
 THROAT = np.array([0.22, 0.09, 0.085])
 TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 550 smiles are within 6 % of it
