@@ -8,10 +8,10 @@ Every portrait says the same sentence (one with p, b and m in it) once plainly a
 the independent tracker of the scoring script looks at the frames. Differences to the plain video are reported:
 gaze in degrees, ratio of inter-ocular distances, and the features an emotion should move, in % of the inter-ocular
 distance. PHONES holds the exact times of the phones, as `flite -psdur` prints them: how many p, b and m close the lips
-is counted as in benchmarks.closures, by the opening seen in the picture's plane: how far one lip stands before the other
-is the tracker's guess, and it guesses 2-4 % of lips that are shut in a smile. On lips that touch it reads up to 1 % there,
-depending on the face; so each face also moves through the sentence with its lips shut all the time, and lips touch where
-they read at most `TOUCHING` more than the median of that, and never above `OPEN`.
+is counted as in benchmarks.closures, by the opening seen in the picture's plane: how far one lip stands before the
+other is the tracker's guess, and it guesses 2-4 % of lips that are shut in a smile. On lips that touch it reads up to
+1 % there, depending on the face; so each face also moves through the sentence with its lips shut all the time, and lips
+touch where they read at most `TOUCHING` more than the median of that, and never above `OPEN`.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from talkface.types import FaceMesh
 TABLE = 257
 CLOSED_SHARE = 0.018
 KNOTS = np.linspace(0.06, 0.94, 9)
-ROUNDER = np.interp(np.abs(KNOTS - 0.5), (0.0, 0.11, 0.22, 0.33, 0.44), (1.0, 1.05, 1.12, 1.14, 1.06)).astype(np.float32)
-"""How much wider than the face model's the lips of people part beside the middle: its open mouth is pointed below."""
+ROUNDER = np.float32([1.06, 1.14, 1.12, 1.05, 1.0, 1.05, 1.12, 1.14, 1.06])  # at KNOTS
+"""How much further than the face model's the lips of people part beside the middle: its open mouth is pointed below."""
 
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
