@@ -208,11 +208,24 @@ def test_the_colour_of_teeth_in_the_lips_shadow_is_not_taken_at_its_word():
     brown, white = (150, 130, 110), IVORY * 200 / 255
     line = lip_line(landmarks(40, 0))
     light = {
-        px: mouth_light(white / IVORY, white * 0.9, 0.8, own_teeth(with_teeth(40, px, colour=brown), line)).teeth
+        px: mouth_light(white / IVORY, white * 0.9, 0.8, own_teeth(with_teeth(40, px, colour=brown), line), 0.0).teeth
         for px in (5, 14)
     }
     assert light[14] == pytest.approx(brown, abs=6)
     assert light[5].mean() > light[14].mean() + 30
+
+
+@pytest.mark.parametrize(("skin", "darkest", "black"), [
+    (np.full(3, 0.6), 0.3, 0.24),
+    (np.full(3, 0.6), 0.08, 0.0),
+    (np.array([0.8, 0.6, 0.5]), 0.3, 0.0),
+])  # fmt: skip
+def test_a_faded_print_has_no_black_mouth(skin, darkest, black):
+    """Nor has it anything else as black; photographs in colour have, wherever they are hazy."""
+    light = mouth_light(None, skin, 0.8, None, darkest)
+    assert light.black == pytest.approx(black * 255, abs=1)
+    assert light.throat.mean() == pytest.approx(max(black, 0.13 * 0.8) * 255, rel=0.1)
+    assert light.teeth.mean() > 0.7 * 255
 
 
 def test_of_two_rows_of_teeth_the_upper_ends_where_they_meet():
