@@ -24,6 +24,7 @@ FAINT = 0.93  # of the lips' brightness: a line that is hardly darker is left to
 BEYOND_UPPER, BEYOND_LOWER = 0.13, 0.06  # of the mouth's width: how far teeth are looked for past the landmarks' edges
 BEYOND_DIM = 0.07  # the same for teeth that are not brighter than lips
 TOOTH_CONTRAST, TOOTH_PALENESS = 0.12, 0.08  # by which teeth are brighter and less coloured than lips, at least
+LIKE_TEETH = (0.5, 0.7)  # of the way from lip to teeth is what counts as teeth, past the upper and past the lower edge
 BESIDE = 7  # of COLUMNS: teeth are looked for so far to either side
 RIM_PX, RIM_LIGHT = 2.0, 0.2  # a tooth's blurred rim, left on the lip, would glow there; its light, from lip to tooth
 LESS_RED = 0.016  # than both lips, of the sum of the colours: the bright part of what lies between them is teeth
@@ -151,7 +152,7 @@ def _teeth_beyond(
     strip = _strip(line, edge[:, None] + steps, still)
     lip = _strip(line, edge[:, None] + (outer - edge)[:, None] * np.linspace(0.6, 0.9, 7), still)
     light, lip_light = strip.mean(-1), np.median(lip.mean(-1))
-    tooth = _is_bright_tooth(strip, lip, between)
+    tooth = _is_bright_tooth(strip, lip, between, LIKE_TEETH[int(steps[-1] > 0)])
     rim = _is_rim(light, lip_light, tooth)
     if steps[-1] < 0:
         tooth |= _is_dim_tooth(strip, lip, between) & (np.abs(steps) < BEYOND_DIM * line.length)
@@ -170,19 +171,20 @@ def _teeth_beyond(
     return ndimage.median_filter(ends, 7) * np.minimum(1, np.minimum(COLUMNS / first, (1 - COLUMNS) / (1 - last)))
 
 
-def _is_bright_tooth(strip: np.ndarray, lip: np.ndarray, between: np.ndarray) -> np.ndarray:
+def _is_bright_tooth(strip: np.ndarray, lip: np.ndarray, between: np.ndarray, share: float) -> np.ndarray:
     """Which places of a strip (columns, n, 3) over a lip's edge are brighter, less coloured than the lip (..., 3).
 
-    Teeth are at least as bright as what is brightest `between` the lips (columns, m, 3): a highlight on a lip is not.
+    They are for a `share` of the way what is brightest there, or `between` the lips (columns, m, 3): a highlight on a
+    lip is not.
     """
     (light, colour), (lip_light, lip_colour) = _light_and_colour(strip), map(np.median, _light_and_colour(lip))
     tooth_light, tooth_colour = max(_brightest(strip), _brightest(between))
     paler = lip_colour - tooth_colour
     if tooth_light - lip_light < TOOTH_CONTRAST * 255:
         return np.zeros(light.shape, bool)
-    tooth = light > (lip_light + tooth_light) / 2
+    tooth = light > lip_light + share * (tooth_light - lip_light)
     if lip_colour > 2 * TOOTH_PALENESS:  # else the picture, or the mouth, is grey
-        tooth &= (colour < lip_colour - paler / 2) & (paler > TOOTH_PALENESS)
+        tooth &= (colour < lip_colour - share * paler) & (paler > TOOTH_PALENESS)
     return tooth
 
 
