@@ -186,7 +186,9 @@ def lip_basis(
     at = line.corner + np.outer(u_edge * line.length, line.along) + np.outer(line.height(edge, u_edge), line.down)
     column = np.rint((at[:, 0] - xy[0, 0, 0]) / cell_px).astype(int)
     row = np.rint((at[:, 1] - xy[0, 0, 1]) / cell_px).astype(int)
-    basis[:, row, column] = _along_edge(line, canvas, loop, u_edge)
+    cell, passing = np.unique(row * known.shape[1] + column, return_inverse=True)
+    row, column = np.divmod(cell, known.shape[1])
+    basis[:, row, column] = _along_edge(line, canvas, loop, np.bincount(passing, u_edge) / np.bincount(passing))
     known[row, column] = True
     flat = np.moveaxis(basis, 3, 1).reshape(-1, *known.shape)
     filled = push_pull(flat, known, smooth=12).reshape(len(basis), 3, *known.shape)
