@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from talkface.landmarks import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER, LIP_OUTER_UPPER
 from talkface.rendering.lip_edges import settle
@@ -64,7 +65,7 @@ def test_slightly_parted_dark_lips_are_found():
 
 def test_teeth_keep_the_landmarks_opening():
     marks = landmarks(8, 0)
-    assert settle(lip_line(marks), marks, painted(8, TEETH)).gap_px == pytest.approx(8, abs=0.5)
+    assert settle(lip_line(marks), marks, painted(8, TEETH)).gap_px == pytest.approx(8, abs=1)
 
 
 def thin_smile(gap: float, inside: tuple[int, int, int]) -> np.ndarray:
@@ -150,6 +151,48 @@ def test_lips_without_teeth_behind_them_stay_where_the_landmarks_say():
     assert np.allclose(settle(line, claimed, painted(40, DARK)).upper, line.upper)
 
 
+def test_a_highlight_on_the_lower_lip_is_no_tooth():
+    """Smiles lost the shining half of their lower lip."""
+    marks = landmarks(14, 0)
+    marks[list(LIP_INNER_LOWER), 1] += 2 * bow(marks[list(LIP_INNER_LOWER), 0])
+    picture = painted(14, TEETH)
+    y, x = np.mgrid[:200, :220].astype(float)
+    picture[((x - 100) / 16) ** 2 + ((y - LINE_Y - 12) / 4) ** 2 < 1] = (205, 150, 150)
+    line = lip_line(marks)
+    assert np.abs(settle(line, marks, picture).lower - line.lower).max() < 1
+
+
+def test_pale_skin_over_a_dark_lip_is_no_tooth():
+    """It is as much less red than the lip as dim teeth are, but the teeth that are seen are much less so."""
+    marks = landmarks(14, 0)
+    picture = painted(14, TEETH)
+    y, x = np.mgrid[:200, :220].astype(float)
+    bump = (np.abs(x - 110) < 12) & (y < LINE_Y - 7 * bow(x)) & (y > LINE_Y - 23 * bow(x))
+    picture[bump] = (150, 100, 95)
+    line = lip_line(marks)
+    assert np.abs(settle(line, marks, picture).upper - line.upper).max() < 2
+
+
+@pytest.mark.parametrize("enlargement", [1.0, 3.0])
+def test_the_rims_of_teeth_are_as_wide_as_the_portrait_is_enlarged(enlargement):
+    """Left on the lip they would glow there."""
+    claimed = landmarks(20, 0)
+    claimed[list(LIP_INNER_UPPER), 1] += 2 * bow(claimed[list(LIP_INNER_UPPER), 0])
+    picture = ndimage.gaussian_filter(with_teeth(20, 12).astype(float), (3, 3, 0))
+    upper, _ = middle_of(settle(lip_line(claimed), claimed, picture, enlargement))
+    assert upper == pytest.approx(LINE_Y - 10 - (3.5 if enlargement > 1 else 1.5), abs=1)
+
+
+def test_dark_lips_beside_a_few_teeth_are_lips():
+    claimed = landmarks(20, 0)
+    claimed[list(LIP_INNER_UPPER), 1] += 3 * bow(claimed[list(LIP_INNER_UPPER), 0])
+    picture = with_teeth(20, 12)
+    y, x = np.mgrid[:200, :220].astype(float)
+    picture[(x > 132) & (x < 152) & (y < LINE_Y - 7 * bow(x)) & (y > LINE_Y - 24 * bow(x))] = DARK
+    settled, line = settle(lip_line(claimed), claimed, picture), lip_line(claimed)
+    assert (line.upper - settled.upper).max() < 4
+
+
 def test_upper_teeth_end_where_it_gets_dark_and_lower_teeth_are_not_theirs():
     marks = landmarks(40, 0)
     line = lip_line(marks)
@@ -165,11 +208,24 @@ def test_the_colour_of_teeth_in_the_lips_shadow_is_not_taken_at_its_word():
     brown, white = (150, 130, 110), IVORY * 200 / 255
     line = lip_line(landmarks(40, 0))
     light = {
-        px: mouth_light(white / IVORY, white * 0.9, 0.8, own_teeth(with_teeth(40, px, colour=brown), line)).teeth
+        px: mouth_light(white / IVORY, white * 0.9, 0.8, own_teeth(with_teeth(40, px, colour=brown), line), 0.0).teeth
         for px in (5, 14)
     }
     assert light[14] == pytest.approx(brown, abs=6)
     assert light[5].mean() > light[14].mean() + 30
+
+
+@pytest.mark.parametrize(("skin", "darkest", "black"), [
+    (np.full(3, 0.6), 0.3, 0.24),
+    (np.full(3, 0.6), 0.08, 0.0),
+    (np.array([0.8, 0.6, 0.5]), 0.3, 0.0),
+])  # fmt: skip
+def test_a_faded_print_has_no_black_mouth(skin, darkest, black):
+    """Nor has it anything else as black; photographs in colour have, wherever they are hazy."""
+    light = mouth_light(None, skin, 0.8, None, darkest)
+    assert light.black == pytest.approx(black * 255, abs=1)
+    assert light.throat.mean() == pytest.approx(max(black, 0.13 * 0.8) * 255, rel=0.1)
+    assert light.teeth.mean() > 0.7 * 255
 
 
 def test_of_two_rows_of_teeth_the_upper_ends_where_they_meet():

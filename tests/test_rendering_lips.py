@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from talkface.rendering.canvas import make_canvas, still_frame
 from talkface.rendering.lips import (
@@ -14,6 +15,7 @@ from talkface.rendering.lips import (
     UPPER_LIP_SHARE,
     LipGap,
     LipMotion,
+    _along_edge,
     lip_basis,
     lip_line,
     release_shares,
@@ -100,3 +102,41 @@ def test_an_upper_lip_stays_above_its_teeth_where_the_mouth_is_open():
 
 def test_lips_that_touch_in_the_portrait_are_left_alone():
     assert lowered(rest_px=0, opened_px=12) == pytest.approx((0, 0), abs=1e-5)
+
+
+def parted(opened_px: float) -> np.ndarray:
+    """By how much (J,) lips that touch in the portrait part in speech that asks for `opened_px` everywhere."""
+    basis = np.zeros((len(DYNAMICS_AXES), len(KNOTS)), np.float32)
+    basis[DYNAMICS_AXES.index("jawOpen")] = 50
+    gap = LipGap(LipMotion(np.zeros(len(KNOTS), np.float32), basis))
+    asked = torch.zeros(1, len(DYNAMICS_AXES))
+    asked[0, DYNAMICS_AXES.index("jawOpen")] = opened_px / 50
+    upper, lower = gap.corrections(asked, asked, torch.ones(1, 1))
+    return (opened_px + lower - upper).numpy()[0]
+
+
+def test_open_lips_are_round_and_shut_ones_shut():
+    """They part further beside the middle than the face model's do, on both sides alike."""
+    opened = parted(20)
+    assert opened[4] == pytest.approx(20)
+    assert (opened[[1, 2, 6, 7]] > 22).all()
+    assert opened == pytest.approx(opened[::-1])
+    assert np.all(parted(0) == 0)
+
+
+def test_both_ends_of_a_lip_move_alike(analysis):
+    """A cell of the lip's edge moves as the edge does in its middle, not as it does at the cell's right border."""
+    canvas = make_canvas(analysis.fit, analysis.crop, SIZE)
+    fields = make_fields(canvas, analysis.fit.mesh, still_frame(analysis.image, analysis.crop, SIZE))
+    line = lip_line(canvas.landmarks)
+    cells = fields.rigidity.shape[0]
+    everything = slice(0, cells)
+    basis = lip_basis("lower", line, fields, canvas, analysis.fit.mesh, everything, everything)
+    jaw = basis[DYNAMICS_AXES.index("jawOpen"), ..., 1]
+    u = np.linspace(0.1, 0.9, 81)
+    at = line.corner + np.outer(u * line.length, line.along) + np.outer(line.height(line.lower, u), line.down)
+    x, y = ((at + 0.5) * cells / canvas.size - 0.5).T
+    drawn = ndimage.map_coordinates(jaw, [y, x], order=1)
+    meant = _along_edge(line, canvas, analysis.fit.mesh.lower_lip, u)[DYNAMICS_AXES.index("jawOpen"), :, 1]
+    off = drawn - meant
+    assert abs(off[u < 0.4].mean() - off[u > 0.6].mean()) < 0.02 * np.ptp(meant)

@@ -10,6 +10,7 @@ from talkface.rendering.lips import TABLE, lip_line
 from talkface.rendering.mouth import LINE, MovedEdges
 from talkface.rendering.plates import _lowering
 from talkface.rendering.renderer import Renderer
+from talkface.space import MotionSpace
 from tests.test_rendering_lip_edges import landmarks
 
 
@@ -60,6 +61,15 @@ def test_a_slit_is_darker_than_an_open_mouth(renderer):
     hole[:, :, 15:50, 30:] = 1
     light = renderer.mouth._light(hole)[0, 0]
     assert light[25 : 25 + slit_px, 15].max() < 0.6 * light[32, 45]
+
+
+def test_no_mouth_is_darker_than_the_print_it_is_drawn_in(analysis):
+    faded = np.repeat(70 + 0.6 * analysis.image.mean(-1, keepdims=True), 3, -1).astype(np.uint8)
+    renderer = Renderer(faded, analysis.fit, analysis.crop, size=256)
+    motion = np.zeros((1, MotionSpace.size), np.float32)
+    motion[0, MotionSpace.columns("headDistance", "speaking")] = 1
+    motion[0, MotionSpace.index("jawOpen")] = 0.6
+    assert renderer.draw(motion).min() > 0.7 * faded.min()
 
 
 @pytest.mark.parametrize("off_px", [-6, 0, 7])

@@ -63,7 +63,7 @@ def draw_pair(sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     crop, witness = frame_head(sample.marks, sample.image.shape[:2]), Witness()
     with (
         patch.object(drawing, "make_fields", still_fields),
-        patch.object(drawing, "mouth_light", lambda sclera, skin, high, own: mouth_light(sclera, skin, high, None)),
+        patch.object(drawing, "mouth_light", lambda *seen: mouth_light(*seen[:3], None, seen[4])),
         patch.object(drawing.Refiner, "load", lambda: witness),
     ):
         renderer = drawing.Renderer(sample.image, fit, crop, SIZE_PX)

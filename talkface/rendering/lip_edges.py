@@ -24,6 +24,7 @@ FAINT = 0.93  # of the lips' brightness: a line that is hardly darker is left to
 BEYOND_UPPER, BEYOND_LOWER = 0.13, 0.06  # of the mouth's width: how far teeth are looked for past the landmarks' edges
 BEYOND_DIM = 0.07  # the same for teeth that are not brighter than lips
 TOOTH_CONTRAST, TOOTH_PALENESS = 0.12, 0.08  # by which teeth are brighter and less coloured than lips, at least
+LIKE_TEETH = (0.5, 0.7)  # of the way from lip to teeth is what counts as teeth, past the upper and past the lower edge
 BESIDE = 7  # of COLUMNS: teeth are looked for so far to either side
 RIM_PX, RIM_LIGHT = 2.0, 0.2  # a tooth's blurred rim, left on the lip, would glow there; its light, from lip to tooth
 LESS_RED = 0.016  # than both lips, of the sum of the colours: the bright part of what lies between them is teeth
@@ -35,11 +36,14 @@ UNLIT = 0.6  # of a lip's brightness: the least that a tooth in its shadow has
 DARK, BRIGHT, PALE = 0.3, 1.2, 0.62  # inside against lips: share darker, times brighter, times less coloured
 
 
-def settle(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
-    """The lip line moved to what the still frame (S, S, 3) shows; landmarks (478, 2) give the outer lips."""
+def settle(line: LipLine, landmarks: np.ndarray, still: np.ndarray, enlargement: float = 1.0) -> LipLine:
+    """The lip line moved to what the still frame (S, S, 3) shows; landmarks (478, 2) give the outer lips.
+
+    The `enlargement` of the portrait tells how far its edges are blurred.
+    """
     trusted = line.gap_px > WIDE * line.length or _shows_teeth(line, landmarks, still)
     found = line if trusted else _part(line, landmarks, still)
-    return _uncover_teeth(found, landmarks, still) if found.gap_px > 0 else found
+    return _uncover_teeth(found, landmarks, still, RIM_PX * max(1.0, enlargement)) if found.gap_px > 0 else found
 
 
 def _shows_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> bool:
@@ -116,15 +120,18 @@ def _part(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
     return dataclasses.replace(line, upper=np.minimum(upper, lower), lower=np.maximum(upper, lower))
 
 
-def _uncover_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> LipLine:
-    """Parted lips without the teeth, and the darkness beside them, that lie beyond the landmarks' edges."""
+def _uncover_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray, rim_px: float) -> LipLine:
+    """Parted lips without the teeth, their blurred rims, and the darkness beside them, that lie beyond the landmarks'
+    edges."""
+    upper, lower = line.height(line.upper, COLUMNS), line.height(line.lower, COLUMNS)
+    between = _strip(line, upper[:, None] + (lower - upper)[:, None] * np.linspace(0.1, 0.9, 9), still)
     tables = []
     for table, ring, sign, reach in (
         (line.upper, LIP_OUTER_UPPER, -1, BEYOND_UPPER), (line.lower, LIP_OUTER_LOWER, 1, BEYOND_LOWER)
     ):  # fmt: skip
         edge, outer = line.height(table, COLUMNS), _outer(line, landmarks[list(ring)])
         steps = np.arange(0, reach * line.length, STEP_PX)
-        extent = _teeth_beyond(line, edge, outer, sign * steps, still)
+        extent = _teeth_beyond(line, edge, outer, sign * steps, still, between, rim_px)
         extent = ndimage.maximum_filter1d(extent, BESIDE)  # a row of teeth ends upright, and its smoothed edge does not
         tables.append(table + sign * _table(ndimage.gaussian_filter1d(extent * STEP_PX, 3.0)))
     upper, lower = (table.astype(np.float32) for table in tables)
@@ -132,40 +139,60 @@ def _uncover_teeth(line: LipLine, landmarks: np.ndarray, still: np.ndarray) -> L
 
 
 def _teeth_beyond(
-    line: LipLine, edge: np.ndarray, outer: np.ndarray, steps: np.ndarray, still: np.ndarray
+    line: LipLine,
+    edge: np.ndarray,
+    outer: np.ndarray,
+    steps: np.ndarray,
+    still: np.ndarray,
+    between: np.ndarray,
+    rim_px: float,
 ) -> np.ndarray:
-    """How many of the steps (n,) from the landmarks' edge towards the outer edge of the lip still show no lip."""
+    """How many of the steps (n,) from the landmarks' edge towards the outer edge of the lip still show no lip, given
+    what is seen `between` (columns, m, 3) the edges."""
     strip = _strip(line, edge[:, None] + steps, still)
     lip = _strip(line, edge[:, None] + (outer - edge)[:, None] * np.linspace(0.6, 0.9, 7), still)
     light, lip_light = strip.mean(-1), np.median(lip.mean(-1))
-    tooth = _is_bright_tooth(strip, lip)
+    tooth = _is_bright_tooth(strip, lip, between, LIKE_TEETH[int(steps[-1] > 0)])
     rim = _is_rim(light, lip_light, tooth)
     if steps[-1] < 0:
-        tooth |= _is_dim_tooth(strip, lip) & (np.abs(steps) < BEYOND_DIM * line.length)
+        tooth |= _is_dim_tooth(strip, lip, between) & (np.abs(steps) < BEYOND_DIM * line.length)
     inside = tooth | (light < (1 - DARK) * lip_light)
-    inside &= np.abs(steps) < 0.75 * np.abs(outer - edge)[:, None]
-    count = np.cumprod(inside, axis=1).sum(1)
-    past = np.arange(len(steps)) - count[:, None]
-    ends = np.cumprod((past < 0) | (rim & (past < RIM_PX / STEP_PX)), axis=1).sum(1)
-    shows = np.flatnonzero((tooth & (np.arange(len(steps)) < count[:, None])).any(1))
+    on_lip = np.abs(steps) < 0.75 * np.abs(outer - edge)[:, None]
+    count = np.cumprod(inside & on_lip, axis=1).sum(1)
+    number = np.arange(len(steps))
+    tooth_ends = np.where(tooth & (number < count[:, None]), number + 1, 0).max(1)
+    shows = np.flatnonzero(tooth_ends)
     if len(shows) < 0.1 * len(COLUMNS):
         return np.zeros(len(edge))
+    count = np.minimum(count, np.maximum(tooth_ends, np.median(tooth_ends[shows])))  # what is dark further on is lip
+    past = number - count[:, None]
+    ends = np.cumprod((past < 0) | (rim & on_lip & (past < rim_px / STEP_PX)), axis=1).sum(1)
     first, last = COLUMNS[shows[[0, -1]]]
     return ndimage.median_filter(ends, 7) * np.minimum(1, np.minimum(COLUMNS / first, (1 - COLUMNS) / (1 - last)))
 
 
-def _is_bright_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:
-    """Which places of a strip (columns, n, 3) over a lip's edge are brighter, less coloured than the lip (..., 3)."""
+def _is_bright_tooth(strip: np.ndarray, lip: np.ndarray, between: np.ndarray, share: float) -> np.ndarray:
+    """Which places of a strip (columns, n, 3) over a lip's edge are brighter, less coloured than the lip (..., 3).
+
+    They are for a `share` of the way what is brightest there, or `between` the lips (columns, m, 3): a highlight on a
+    lip is not.
+    """
     (light, colour), (lip_light, lip_colour) = _light_and_colour(strip), map(np.median, _light_and_colour(lip))
-    is_brightest = light >= np.percentile(light[np.abs(COLUMNS - 0.5) < 0.3], 90)
-    tooth_light, tooth_colour = np.median(light[is_brightest]), np.median(colour[is_brightest])
+    tooth_light, tooth_colour = max(_brightest(strip), _brightest(between))
     paler = lip_colour - tooth_colour
     if tooth_light - lip_light < TOOTH_CONTRAST * 255:
         return np.zeros(light.shape, bool)
-    tooth = light > (lip_light + tooth_light) / 2
+    tooth = light > lip_light + share * (tooth_light - lip_light)
     if lip_colour > 2 * TOOTH_PALENESS:  # else the picture, or the mouth, is grey
-        tooth &= (colour < lip_colour - paler / 2) & (paler > TOOTH_PALENESS)
+        tooth &= (colour < lip_colour - share * paler) & (paler > TOOTH_PALENESS)
     return tooth
+
+
+def _brightest(strip: np.ndarray) -> tuple[float, float]:
+    """Light and colour of the brightest tenth of a strip (columns, n, 3)."""
+    light, colour = _light_and_colour(strip)
+    is_brightest = light >= np.percentile(light[np.abs(COLUMNS - 0.5) < 0.3], 90)
+    return float(np.median(light[is_brightest])), float(np.median(colour[is_brightest]))
 
 
 def _is_rim(light: np.ndarray, lip_light: float, tooth: np.ndarray) -> np.ndarray:
@@ -175,16 +202,22 @@ def _is_rim(light: np.ndarray, lip_light: float, tooth: np.ndarray) -> np.ndarra
     return light > lip_light + RIM_LIGHT * (np.median(light[tooth]) - lip_light)
 
 
-def _is_dim_tooth(strip: np.ndarray, lip: np.ndarray) -> np.ndarray:
+def _is_dim_tooth(strip: np.ndarray, lip: np.ndarray, between: np.ndarray) -> np.ndarray:
     """Which places of a strip (columns, n, 3) over a lip's edge are less red than the lip (..., 3), but not dark.
 
-    Not to be asked of the lower lip, whose highlights are as white as teeth.
+    The least red is tooth, on the strip or `between` the lips (columns, m, 3). Not to be asked of the lower lip, whose
+    highlights are as white as teeth.
     """
-    red, lip_red = _redness(strip), np.median(_redness(lip))
-    is_lit = strip.mean(-1) > UNLIT * np.median(lip.mean(-1))
-    central = is_lit & (np.abs(COLUMNS - 0.5) < 0.3)[:, None]
-    tooth_red = np.percentile(red[central], 8) if central.any() else lip_red
-    return is_lit & (red < (lip_red + tooth_red) / 2) & (lip_red - tooth_red > RED_CONTRAST)
+    darkest, lip_red = UNLIT * np.median(lip.mean(-1)), np.median(_redness(lip))
+    tooth_red = min(_least_red(seen, darkest) for seen in (strip, between))
+    is_lit = strip.mean(-1) > darkest
+    return is_lit & (_redness(strip) < (lip_red + tooth_red) / 2) & (lip_red - tooth_red > RED_CONTRAST)
+
+
+def _least_red(strip: np.ndarray, darkest: float) -> float:
+    """Redness of what is least red in the middle of a strip (columns, n, 3), but not dark."""
+    central = (strip.mean(-1) > darkest) & (np.abs(COLUMNS - 0.5) < 0.3)[:, None]
+    return float(np.percentile(_redness(strip)[central], 8)) if central.any() else np.inf
 
 
 def _redness(strip: np.ndarray) -> np.ndarray:

@@ -18,6 +18,9 @@ from talkface.types import FaceMesh
 TABLE = 257
 CLOSED_SHARE = 0.018
 KNOTS = np.linspace(0.06, 0.94, 9)
+ROUNDER = np.float32([1.06, 1.14, 1.12, 1.05, 1.0, 1.05, 1.12, 1.14, 1.06])  # at KNOTS
+"""How much further than the face model's the lips of people part beside the middle: its open mouth is pointed below."""
+
 UPPER_LIP_SHARE = 0.38  # of what is missing when lips must meet; the lower lip and the chin do the rest
 
 # How far each axis of the portrait's own mouth gives way to speech (1 = fully): what parts or shapes the lips goes,
@@ -183,7 +186,9 @@ def lip_basis(
     at = line.corner + np.outer(u_edge * line.length, line.along) + np.outer(line.height(edge, u_edge), line.down)
     column = np.rint((at[:, 0] - xy[0, 0, 0]) / cell_px).astype(int)
     row = np.rint((at[:, 1] - xy[0, 0, 1]) / cell_px).astype(int)
-    basis[:, row, column] = _along_edge(line, canvas, loop, u_edge)
+    cell, passing = np.unique(row * known.shape[1] + column, return_inverse=True)
+    row, column = np.divmod(cell, known.shape[1])
+    basis[:, row, column] = _along_edge(line, canvas, loop, np.bincount(passing, u_edge) / np.bincount(passing))
     known[row, column] = True
     flat = np.moveaxis(basis, 3, 1).reshape(-1, *known.shape)
     filled = push_pull(flat, known, smooth=12).reshape(len(basis), 3, *known.shape)
@@ -222,6 +227,7 @@ class LipGap(torch.nn.Module):
         super().__init__()
         self.register_buffer("rest_gap", torch.from_numpy(motion.rest_gap))
         self.register_buffer("gap_basis", torch.from_numpy(motion.gap_basis))
+        self.register_buffer("rounder", torch.from_numpy(ROUNDER))
         self.widest = float(motion.rest_gap.max()) or np.inf  # of lips that touch in the portrait, none is held up
 
     def corrections(
@@ -241,7 +247,7 @@ class LipGap(torch.nn.Module):
             Two times (B, J) pixels; their difference is what the lips are closed by.
         """
         actual = self.rest_gap + change @ self.gap_basis
-        absolute = (asked @ self.gap_basis).clamp_min(0)
+        absolute = (asked @ self.gap_basis).clamp_min(0) * self.rounder
         wanted = torch.lerp(actual.clamp_min(0), absolute, speaking)
         meeting = (1 - wanted / self.widest).clamp(0, 1)
         lowered = (actual - wanted) * UPPER_LIP_SHARE * meeting

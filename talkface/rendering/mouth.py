@@ -12,7 +12,7 @@ from talkface.rendering.plates import Plate, PlateMotion
 from talkface.rendering.refiner import CropFrame, Refiner, refine
 from talkface.rendering.sampling import Patch, box_mean, read_tables, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
-from talkface.rendering.teeth import shows_below
+from talkface.rendering.teeth import MouthLight, shows_below
 from talkface.types import FaceFit
 
 COARSE_PX = 2
@@ -42,7 +42,7 @@ class Mouth(torch.nn.Module):
         line: the cut between the lips.
         plates: the lower and the upper painted plate.
         teeth_edge: (TABLE,) v down to which the portrait shows upper teeth, see `teeth_edge`.
-        throat: (3,) colour of the darkness behind them, 0-255.
+        light: the colours behind them, of which the darkness is shown.
         pivot: (3,) about which the head turns.
         refiner: the network that corrects what is drawn.
     """
@@ -55,7 +55,7 @@ class Mouth(torch.nn.Module):
         line: LipLine,
         plates: tuple[Plate, Plate],
         teeth_edge: np.ndarray,
-        throat: np.ndarray,
+        light: MouthLight,
         pivot: np.ndarray,
         refiner: Refiner,
     ) -> None:
@@ -80,7 +80,8 @@ class Mouth(torch.nn.Module):
         self.register_buffer("axes", torch.from_numpy(np.stack([line.along, line.down]).astype(np.float32)))
         self.register_buffer("edges", torch.from_numpy(np.stack([line.upper, line.lower])))
         self.register_buffer("teeth_edge", torch.from_numpy(teeth_edge))
-        self.register_buffer("throat", torch.from_numpy(throat))
+        self.register_buffer("throat", torch.from_numpy(light.throat))
+        self.register_buffer("black", torch.from_numpy(light.black).view(1, 3, 1, 1))
 
     def draw(self, frames, scene, texture, change, asked, spoken, speaking, rotation, shift) -> None:
         """Draw the mouth into frames (B, H, W, 3) uint8, in place.
@@ -192,9 +193,11 @@ class Mouth(torch.nn.Module):
             for plate in (self.lower_plate, self.upper_plate)
         )
         light = self._light(hole)
-        colour = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:]) * (light * (1 - upper[:, 4:]))
+        behind = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:])
+        colour = torch.lerp(self.black, behind, light * (1 - upper[:, 4:]))
+        teeth = torch.lerp(self.black, upper[:, :3], light)
         if not self.shows_inside:
-            colour = torch.lerp(colour, upper[:, :3] * light, upper[:, 3:4])
+            colour = torch.lerp(colour, teeth, upper[:, 3:4])
             return colour, _painted(hole, upper[:, 3:4], lower[:, 3:])
         own, share, bare = self._own_upper(texture, target, speaking, rotation, shift)
         covered = upper[:, 3:4]
@@ -202,7 +205,7 @@ class Mouth(torch.nn.Module):
             low_share = self._own_lower(below, speaking)
             covered = covered * bare
             colour = torch.lerp(colour, sample_texture(texture, below), low_share)
-        colour = torch.lerp(colour, upper[:, :3] * light, covered)
+        colour = torch.lerp(colour, teeth, covered)
         colour = torch.lerp(colour, own, share)
         if self.shows_below:
             share = torch.maximum(share, low_share * (1 - covered))

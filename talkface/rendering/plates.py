@@ -258,11 +258,13 @@ def _paint(inside: Inside, light: MouthLight, corridor: np.ndarray, softness: fl
     tooth, solid = inside.shows("teeth").astype(np.float32), (inside.part != NOTHING).astype(np.float32)
     groove = 1 - (1 - IN_GROOVE) * np.clip(2 * blur(tooth, GROOVE * length), 0, 1)
     rgb = np.zeros((3, *solid.shape), np.float32)
-    for kind, base, dullest, nook in (
-        ("teeth", light.teeth, 0.72, 1.0), ("gums", light.gums, 0.6, 1.0), ("tongue", light.tongue, 0.4, groove)
-    ):  # fmt: skip
+    for kind, base, dullest, deepest, nook in (
+        ("teeth", light.teeth, 0.72, 0.2, 1.0),
+        ("gums", light.gums, 0.6, 0.2, 1.0),
+        ("tongue", light.tongue, 0.5, 0.55, groove),
+    ):
         mine = inside.shows(kind)
-        shade = (dullest + (1 - dullest) * inside.diffuse) * (0.2 + 0.8 * inside.recess) * corridor * nook
+        shade = (dullest + (1 - dullest) * inside.diffuse) * (deepest + (1 - deepest) * inside.recess) * corridor * nook
         rgb[:, mine] = (light.throat + (base - light.throat) * shade[mine][:, None]).T
     wide = 2 * round(TOOTH_GAP * length / 2) + 1
     bridge = blur(ndimage.grey_closing(tooth, size=(1, wide)) - tooth, softness / 2)  # teeth touch

@@ -34,6 +34,7 @@ BATCH_SIZE_PX = 512
 MOST_WORKERS = 4  # threads that draw side by side on a CPU: no video encoder is faster, and each needs memory
 RIMS_STIFF = 0.7  # of the brows' movement: what glasses take away
 CHIN_ROOM = 0.3  # of the face's height, below the chin: how far it comes down in a nod with an open mouth
+DARKEST_PERCENT = 0.5  # of the pixels
 HAIR_MARGIN = 0.025  # of the canvas, above where the hair is seen to begin
 
 
@@ -71,10 +72,11 @@ class Renderer:
         self.reach = yaw_reach(fields, canvas, pivot)
         shapes = eye_shapes(canvas.landmarks)
         head_basis = _head_basis(whole, shapes, canvas_px, glasses(self.still, canvas.landmarks))
-        line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still)
+        line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still, canvas.enlargement)
         skin, highlight = _skin(self.still, canvas.landmarks)
         own = own_teeth(self.still, line)
-        light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own)
+        darkest = _darkest(self.still, canvas.landmarks)
+        light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own, darkest)
         window = moving_window(whole, canvas_px)
         moving = head_basis[:, window.rows, window.columns]
         self.head = Sheet(whole, moving, window.rows, window.columns, canvas, pivot).to(self.device)
@@ -82,7 +84,7 @@ class Renderer:
         self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
         plates = make_plates(fit, canvas, line, light, own)
         edge = teeth_edge(own, line)
-        self.mouth = Mouth(fit, canvas, fields, line, plates, edge, light.throat, pivot, Refiner.load()).to(self.device)
+        self.mouth = Mouth(fit, canvas, fields, line, plates, edge, light, pivot, Refiner.load()).to(self.device)
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares(fit.dynamics, line.gap_px / line.length)).to(self.device)
@@ -204,3 +206,11 @@ def _skin(still: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
     x1, y1 = landmarks[:SURFACE_COUNT].max(0).astype(int)
     face = still[y0 : y1 + 1, x0 : x1 + 1].mean(-1)
     return (np.median(np.concatenate(patches), axis=0) / 255).astype(np.float32), float(np.percentile(face, 96) / 255)
+
+
+def _darkest(still: np.ndarray, landmarks: np.ndarray) -> float:
+    """Brightness 0-1 of the darkest that is seen, in the face or around it."""
+    x0, y0 = np.clip(landmarks[:SURFACE_COUNT].min(0), 0, None).astype(int)
+    x1, y1 = landmarks[:SURFACE_COUNT].max(0).astype(int)
+    parts = (still, still[y0 : y1 + 1, x0 : x1 + 1])
+    return float(min(np.percentile(part.mean(-1), DARKEST_PERCENT) for part in parts) / 255)

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from talkface.rendering.fields import smoothstep
 from talkface.rendering.lip_edges import darkest_path
 from talkface.rendering.lips import TABLE, LipLine
 
 IVORY = np.array([1.08, 1.03, 0.95])
 GUM = np.array([0.78, 0.47, 0.45])
-TONGUE = np.array([0.72, 0.475, 0.46])
+TONGUE = np.array([0.80, 0.545, 0.53])
 SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
 THROAT = np.array([0.22, 0.09, 0.085])
+FADED = (0.1, 0.2)  # brightness of a portrait's darkest parts: from where on, and from where on fully, it is faded
+DEEPER = 0.8  # the depth of a mouth than pupils and nostrils, which are small and blurred
 TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 550 smiles are within 6 % of it
 TALLEST_TEETH = 0.3  # of the mouth's width, below the upper lip; further down is tongue
 FIRST_TEETH = 0.12  # of the mouth's width: teeth that show begin within this under the upper lip
@@ -31,12 +34,13 @@ SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the sear
 
 @dataclass(frozen=True)
 class MouthLight:
-    """Colours of the mouth's inside under the portrait's light: each (3,) 0-255."""
+    """Colours of the mouth's inside under the portrait's light: each (3,) 0-255; `black` is what has no light."""
 
     teeth: np.ndarray
     gums: np.ndarray
     tongue: np.ndarray
     throat: np.ndarray
+    black: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,9 @@ class OwnTeeth:
     lit: float = 1.0
 
 
-def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float, own: OwnTeeth | None) -> MouthLight:
+def mouth_light(
+    sclera: np.ndarray | None, skin: np.ndarray, highlight: float, own: OwnTeeth | None, darkest: float
+) -> MouthLight:
     """Choose the colours of the inside.
 
     Args:
@@ -64,23 +70,27 @@ def mouth_light(sclera: np.ndarray | None, skin: np.ndarray, highlight: float, o
         skin: (3,) 0-1 median colour of the cheeks; grey portraits get grey mouths.
         highlight: 0-1 brightness of the face's brightest parts, which tells how the picture is exposed.
         own: the teeth that the portrait shows, None if it shows none.
+        darkest: 0-1 brightness of the darkest that is seen: in faded black-and-white prints nothing is black.
     """
     white = highlight if sclera is None else float(sclera.mean())
     level = float(np.clip(np.sqrt(highlight * white) * (1.0 if sclera is None else TEETH_OVER_WHITE), 0.3, 0.95))
     saturation = float(np.clip((skin.max() - skin.min()) / (skin.max() + 1e-6) / 0.3, 0, 1))
     tint = 1 + (skin / (skin.mean() + 1e-6) - 1) * 0.35 * (1 - saturation)
+    faded = smoothstep((darkest - FADED[0]) / (FADED[1] - FADED[0])) * (1 - saturation)
+    black = faded * DEEPER * darkest * tint
     lamp = skin / SKIN * SKIN.mean() / (skin.mean() + 1e-6) if sclera is None else sclera / (sclera.mean() + 1e-6)
     lamp = np.clip(lamp, 0.75, 1.3) ** 0.4
 
     def lit(colour: np.ndarray) -> np.ndarray:
         grey = colour.mean() * tint
         seen = (grey + (colour - colour.mean()) * saturation) * (1 + (lamp - 1) * saturation)
-        return np.clip(seen * level * 255, 0, 255).astype(np.float32)
+        return np.clip(np.maximum(seen * level, black) * 255, 0, 255).astype(np.float32)
 
     teeth = lit(IVORY)
     if own is not None:
         teeth += own.lit * (own.colour * 255 - teeth).astype(np.float32)
-    return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT))
+    dark = (black * 255).astype(np.float32)
+    return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT), dark)
 
 
 def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
