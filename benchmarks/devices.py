@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 import torch
 
-from benchmarks.quality import publish
+from benchmarks.publish import publish
 from talkface import pipeline
 from talkface.analysis import Analysis, analyse
 from talkface.bench import FrameWatch, example
