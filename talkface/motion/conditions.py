@@ -41,7 +41,7 @@ STEADY_EYES = 0.85
 """How much of the head's turn the eyes undo."""
 
 GAZE_ONSET_S = (0.18, 0.26)
-GAZE_GAIN = np.array([1.6, 2.2])
+GAZE_GAIN = np.array([1.6, 2.5])
 """Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, trackers read
 .6 of the turn in yaw and .4 in pitch (mean of five faces)."""
 
