@@ -17,7 +17,7 @@ from talkface.rendering.sampling import Patch, read_tables, sample_plate, sample
 EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 LIDS_FOLLOW_UP = (0.75, 0.525)  # of the iris's way: how far the upper and the lower lid go along
 LIDS_FOLLOW_DOWN = (0.65, 0.7)
-NARROW_FOLLOWS = 5.0  # times the squared aperture: so far at most does an upper lid go down that hangs low already
+NARROW, OPEN = 0.18, 0.33  # apertures between which an upper lid, low already, goes down less and less
 LID_STRETCH = 0.75  # of the skin between lid and brow: how much of it a closing lid pulls down
 LID_LEAST = 0.5  # of that skin: what stays of it above a raised lid
 LID_SPARE = 0.045  # of the eye's width: how far from its landmarks a moving lid's edge begins
@@ -47,7 +47,7 @@ class Eye(torch.nn.Module):
         self.half_height = int(np.ceil(0.85 * shape.width))
         self.opening_px = max(shape.aperture * shape.width, 1.0)
         upper_down, lower_down = LIDS_FOLLOW_DOWN
-        self.follow_down = min(upper_down, NARROW_FOLLOWS * shape.aperture**2), lower_down
+        self.follow_down = upper_down * float(np.clip((shape.aperture - NARROW) / (OPEN - NARROW), 0, 1)), lower_down
         centre = shape.corner + shape.along * shape.width / 2
         self.register_buffer("centre", torch.from_numpy(np.asarray(centre, np.float32)))
         self.register_buffer("origin", torch.from_numpy(np.asarray(shape.corner, np.float32)))
