@@ -95,7 +95,7 @@ def test_a_narrow_eye_that_looks_down_is_not_shut_by_its_upper_lid():
 
 
 def test_a_raised_lid_folds_the_skin_above_it_without_a_step():
-    """Under a low brow there is little skin between brow and lid, and the lid of an eye that looks up takes it along."""
+    """Under a low brow there is little skin above the lid, and the lid of an eye that looks up takes it along."""
     shape = replace(almond(), lid_skin=0.22 * WIDTH_PX)
     shades = np.clip(2.0 * np.arange(SIZE_PX), 0, 255)[:, None, None]
     still = np.broadcast_to(shades, (SIZE_PX, SIZE_PX, 3)).astype(np.uint8)

@@ -201,8 +201,8 @@ def _lashes(still: np.ndarray, lid: np.ndarray, shape: EyeShape, corner: tuple[f
 
 
 def _even(lashes: np.ndarray) -> np.ndarray:
-    """Lashes (LASH_ROWS, LASH_COLUMNS) without gaps and abrupt ends, which they have where landmarks lie in the white of
-    an eye, or behind hair: turned downwards they would look like blocks."""
+    """Lashes (LASH_ROWS, LASH_COLUMNS) without gaps and abrupt ends, which they have where landmarks lie in the white
+    of an eye, or behind hair: turned downwards they would look like blocks."""
     roots = lashes[0]
     near = ndimage.gaussian_filter1d(np.stack([roots, *(roots * lashes)]), LASH_NEIGHBOURS, axis=1)
     usual = near[1:] / np.maximum(near[0], 1e-6)
