@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from talkface.motion.windows import RETURN_FRAMES, average, calmest, roll_out, starts, taken_over
+from talkface.motion.windows import RETURN_FRAMES, average, calmest, roll_out, starts, taken_over, usual_step
 
 REST = np.zeros(2, np.float32)
 
@@ -38,6 +38,25 @@ def test_a_window_takes_over_where_every_part_is_calm_in_both():
     made[2:, 0], made[11:, 1] = 1, 1
     assert 4 <= calmest(made, made, ([0], [1])) <= 7
     assert calmest(made, made, ([1],)) < 4
+
+
+def test_a_slow_axis_is_not_joined_in_its_liveliest_moment_for_being_slow():
+    """Eyelids move less than a head does in the units of the network, and are seen as well."""
+    steps = np.tile(np.array([1.0, 0.02], np.float32), (60, 1))
+    steps[10:22, 1] = 0.3
+    steps[12:15, 0] = 0.9
+    course = np.cumsum(steps, axis=0)
+    columns = ([0], [1])
+    joins = roll_out(50, REST, 4, 40, 30, lambda start, previous: course[start : start + 40], columns)[1]
+    assert joins[0] > 23
+    assert calmest(course[10:40], course[10:40], columns) < 6, "without it, the calmest moment of the head"
+
+
+def test_an_axis_at_rest_does_not_decide_where_a_window_takes_over():
+    steps = usual_step(np.cumsum(np.ones((9, 2), np.float32) * (1, 0), axis=0), np.zeros((3, 2), np.float32))
+    assert steps[0] == pytest.approx(0.8)
+    assert 0 < steps[1] < steps[0]
+    assert (usual_step(np.zeros((4, 2), np.float32)) > 0).all()
 
 
 def test_a_window_takes_over_where_it_agrees():

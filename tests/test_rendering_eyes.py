@@ -69,17 +69,42 @@ def test_the_first_trace_of_a_blink_is_no_visible_switch():
         assert np.abs(after - before).mean() < 0.15
 
 
-def test_lids_follow_an_eye_that_looks_down_and_leave_it_open():
-    """The upper one most, the lower one too: so people still show more than half of the eye."""
-    shape = almond()
+def lid_edges(shape: EyeShape, turn: float) -> tuple[np.ndarray, np.ndarray]:
+    """Heights (TABLE,) of both lid edges of an eye whose iris is `turn` pixels further down."""
     eye = Eye(picture(shape), shape)
-    rest = [torch.from_numpy(edge).view(1, 1, 1, -1) for edge in (shape.upper, shape.lower)]
-    turned = torch.tensor([0.37 * eye.eyeball_px], dtype=torch.float32)
-    upper, lower, _ = eye._lids(*rest, rest[1], torch.zeros(1, 3), turned)
-    down = [float((now - edge).max() / turned) for now, edge in zip((upper, lower), rest, strict=True)]
-    assert 0.6 < down[0] < 0.9
-    assert 0.4 < down[1] < down[0]
-    assert (lower - upper).max() > 0.85 * (rest[1] - rest[0]).max()
+    upper, lower = (torch.from_numpy(edge).view(1, 1, 1, -1) for edge in (shape.upper, shape.lower))
+    edges = eye._lids(upper, lower, lower, torch.zeros(1, 3), torch.tensor([turn]))[:2]
+    return tuple(edge.flatten().numpy() for edge in edges)
+
+
+def test_lids_follow_an_eye_that_looks_down_and_leave_it_open():
+    shape, turn = almond(), 9.0
+    upper, lower = lid_edges(shape, turn)
+    assert 0.6 < (upper - shape.upper).max() / turn < 0.9
+    assert 0.6 < (lower - shape.lower).max() / turn < 0.9
+    assert (lower - upper).max() > 0.85 * (shape.lower - shape.upper).max()
+
+
+def test_a_narrow_eye_that_looks_down_is_not_shut_by_its_upper_lid():
+    """Its lid hangs low already: where it went along as that of a wide eye does, nobody saw where the eye looks."""
+    wide, turn = almond(), 9.0
+    narrow = replace(wide, upper=0.6 * wide.upper, lower=0.6 * wide.lower)
+    upper, lower = lid_edges(narrow, turn)
+    assert 0 < (upper - narrow.upper).max() < 0.7 * (lid_edges(wide, turn)[0] - wide.upper).max()
+    assert (lower - upper).max() > (narrow.lower - narrow.upper).max()
+
+
+def test_a_raised_lid_folds_the_skin_above_it_without_a_step():
+    """Under a low brow there is little skin above the lid, and the lid of an eye that looks up takes it along."""
+    shape = replace(almond(), lid_skin=0.22 * WIDTH_PX)
+    shades = np.clip(2.0 * np.arange(SIZE_PX), 0, 255)[:, None, None]
+    still = np.broadcast_to(shades, (SIZE_PX, SIZE_PX, 3)).astype(np.uint8)
+    for up in (4.0, 8.0, 12.0, 15.0):
+        drawn = draw(still, shape, turn=(0.0, -up))[:, 80].mean(-1)
+        edge = int(80 + lid_edges(shape, -up)[0][TABLE // 2])
+        above = np.diff(drawn[20 : edge - 1])
+        assert above.min() > 0
+        assert above.max() < 16
 
 
 def test_a_closed_lid_has_the_skins_colour_from_end_to_end():
@@ -124,6 +149,23 @@ def test_lashes_leave_the_lid_and_point_downwards_when_it_is_closed():
     line = 80 + int(shape.lower.max())
     assert closed[line + 2 : line + 6, 70:95].mean() < without[line + 2 : line + 6, 70:95].mean() - 8
     assert np.abs(closed[64:76, 60:100] - SKIN.mean()).max() < 0.15 * SKIN.mean()
+
+
+def test_lashes_have_neither_gaps_nor_abrupt_ends_where_the_portrait_hides_them():
+    """Landmarks that lie in the white of an eye, or hair before it, once made blocks of them."""
+    shape = almond()
+    still = picture(shape)
+    u, v = shape.coordinates(np.stack(np.meshgrid(np.arange(SIZE_PX), np.arange(SIZE_PX)), -1))
+    above = np.interp(u, np.linspace(0, 1, TABLE), shape.upper) - v
+    still[(above > 0) & (above < 5) & ((np.abs(u - 0.5) < 0.05) | (u < 0.25))] = SKIN
+    lashes = eye_plates(still, shape).lashes[0]
+    roots = lashes[0]
+    assert np.abs(np.diff(roots)).max() < 0.15
+    middle = len(roots) // 2
+    assert roots[middle] > 0.6 * roots[middle + 20]
+    assert roots[:35].max() < 0.1, "none are made up where there are none"
+    kept = eye_plates(picture(shape), shape).lashes[0]
+    np.testing.assert_allclose(lashes[:, 90:110], kept[:, 90:110], atol=0.06)
 
 
 def test_glasses_stay_where_they_are():

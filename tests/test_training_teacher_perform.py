@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from talkface.motion.conditions import GAZE_GAIN
 from talkface.motion.controls import read_controls
 from talkface.space import DYNAMICS_AXES, MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, ControlTracks, SpeechFeatures
@@ -129,8 +130,7 @@ def test_eyes_hold_their_target_while_the_head_moves():
 def test_gaze_control_is_the_main_direction():
     plain, aside = values_of(duration_s=20), values_of(duration_s=20, gaze_yaw_deg=15.0, gaze_pitch_deg=-8.0)
     change = (aside - plain)[25:, MotionSpace.gaze].mean(0)
-    assert 15 <= change[0] <= 25
-    assert -18 <= change[1] <= -8
+    np.testing.assert_allclose(change, GAZE_GAIN * (15, -8), atol=2)
     still = values_of(amplitude=0, gaze_yaw_deg=15.0)[10:, MotionSpace.gaze]
     assert (still == still[0]).all()
     assert still[0, 0] >= 15

@@ -16,6 +16,9 @@ Sample = Callable[[int, np.ndarray], np.ndarray]
 DISAGREEMENT = 0.1
 """How much a difference between two windows weighs against movement where one could take over from the other."""
 
+LEAST_STEP = 0.1
+"""Of what all axes usually move: one that hardly moves at all is not counted as if it did."""
+
 RETURN_FRAMES = 20
 """How long a window that took over needs to go its own way."""
 
@@ -79,11 +82,21 @@ def roll_out(
         made = sample(start, motion[start:here])
         if start > 0:
             before = motion[here : here + overlap].copy()
-            last = calmest(before, made[:overlap], parts)
+            usual = usual_step(motion[here - (window - overlap) : here], made)
+            last = calmest(before / usual, made[:overlap] / usual, parts)
             made = np.concatenate([before[: last + 1], taken_over(before, made, last)])
             joins.append(start + last + 1)
         motion[here : here + window] = made
     return motion[context : context + frames], [join for join in joins if join < frames]
+
+
+def usual_step(*stretches: np.ndarray) -> np.ndarray:
+    """What each axis of these motions (N, M) usually moves from frame to frame, (M,): calm is what is less than that.
+
+    In the units of a network, which are the spread of all it learned from, a slow eye moves less than a calm head.
+    """
+    steps = np.concatenate([np.abs(np.diff(stretch, axis=0)) for stretch in stretches]).mean(0)
+    return np.maximum(steps, LEAST_STEP * steps.mean() + 1e-6)
 
 
 def calmest(before: np.ndarray, after: np.ndarray, parts: Sequence[np.ndarray]) -> int:

@@ -38,6 +38,8 @@ LASH_BESIDE = 0.2  # of the eye's width: how far the table of lashes reaches pas
 LASH_LENGTH = 0.26  # of the eye's width
 LASH_ROOTS = 4  # rows in which the lid's edge lies, wherever the landmarks put it
 LASH_OUTSIDE, LASH_INSIDE = 0.1, 0.3  # of the eye's width, past and before those corners: where they thin out
+LASH_GAP, LASH_NEIGHBOURS = 21, 6.0  # columns: gaps are filled from their neighbours
+LASH_ENDS = 14  # columns over which they thin out at least
 LASH_NOISE = 0.07  # shades of skin that are no lashes
 
 
@@ -190,11 +192,25 @@ def _lashes(still: np.ndarray, lid: np.ndarray, shape: EyeShape, corner: tuple[f
     dark[:LASH_ROOTS] = dark[:LASH_ROOTS].max(0)
     dark = np.minimum.accumulate(blur(dark, 0.5), axis=0)  # a fold of the lid lies beyond lighter skin
     dark = (dark - dark[-1]) / (1 - dark[-1]).clip(0.2)  # nor is a shadow that reaches past them the lashes'
+    dark = _even(dark)
     first, last = (-u, u - 1) if shape.outer_first else (u - 1, -u)
     dark *= smoothstep((LASH_OUTSIDE - first) / (2 * LASH_OUTSIDE)) * smoothstep(-last / LASH_INSIDE)
     end = np.linspace(1, 0, LASH_ROWS)[:, None]
     line = np.convolve(np.pad(dark[0], 4, mode="edge"), np.full(9, 1 / 9), "valid")
     return (dark * smoothstep(3 * end))[None].astype(np.float32), line.astype(np.float32)
+
+
+def _even(lashes: np.ndarray) -> np.ndarray:
+    """Lashes (LASH_ROWS, LASH_COLUMNS) without gaps and abrupt ends, which they have where landmarks lie in the white
+    of an eye, or behind hair: turned downwards they would look like blocks."""
+    roots = lashes[0]
+    near = ndimage.gaussian_filter1d(np.stack([roots, *(roots * lashes)]), LASH_NEIGHBOURS, axis=1)
+    usual = near[1:] / np.maximum(near[0], 1e-6)
+    found = (roots + LASH_NOISE) / (ndimage.grey_closing(roots, LASH_GAP) + LASH_NOISE)
+    whole = usual + found * (lashes - usual)
+    cone = np.abs(np.arange(-LASH_ENDS, LASH_ENDS + 1)) / LASH_ENDS
+    thinned = ndimage.grey_erosion(whole[0], structure=-cone, mode="nearest")
+    return whole * thinned / np.maximum(whole[0], 1e-6)
 
 
 def _complete_iris(picture: np.ndarray, xy: np.ndarray, shape: EyeShape, known: np.ndarray) -> np.ndarray:

@@ -15,9 +15,11 @@ from talkface.rendering.eye_shapes import TABLE, EyeShape
 from talkface.rendering.sampling import Patch, read_tables, sample_plate, sample_texture
 
 EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
-LID_FOLLOWS_GAZE = 0.75
-LOWER_LID_FOLLOWS = 0.7  # of what the upper one does
+LIDS_FOLLOW_UP = (0.75, 0.525)  # of the iris's way: how far the upper and the lower lid go along
+LIDS_FOLLOW_DOWN = (0.65, 0.75)  # so that the eye stays whole: lids that cut the iris hide where it looks
+NARROW, OPEN = 0.18, 0.33  # apertures: so far goes the lid of an open eye, and that of a slit not at all
 LID_STRETCH = 0.75  # of the skin between lid and brow: how much of it a closing lid pulls down
+LID_LEAST = 0.5  # of that skin: what stays of it above a raised lid
 LID_SPARE = 0.045  # of the eye's width: how far from its landmarks a moving lid's edge begins
 LID_RIM = 0.11  # of the eye's width: lashes and the lid's edge, which travel without being stretched
 BARE_FROM, BARE_FULL = 0.02, 0.4  # closing at which painted skin and lashes begin to replace the portrait's own
@@ -44,6 +46,8 @@ class Eye(torch.nn.Module):
         self.half_width = int(np.ceil(0.75 * shape.width))
         self.half_height = int(np.ceil(0.85 * shape.width))
         self.opening_px = max(shape.aperture * shape.width, 1.0)
+        upper_down, lower_down = LIDS_FOLLOW_DOWN
+        self.follow_down = upper_down * float(np.clip((shape.aperture - NARROW) / (OPEN - NARROW), 0, 1)), lower_down
         centre = shape.corner + shape.along * shape.width / 2
         self.register_buffer("centre", torch.from_numpy(np.asarray(centre, np.float32)))
         self.register_buffer("origin", torch.from_numpy(np.asarray(shape.corner, np.float32)))
@@ -125,20 +129,25 @@ class Eye(torch.nn.Module):
         blink, squint, wide = (lids[:, k].view(-1, 1, 1, 1) for k in range(3))
         opening = lower - upper
         profile = (opening / opening.amax().clamp_min(1e-3)).clamp(0, 1)
-        follow_most = turn_down.view(-1, 1, 1, 1) * LID_FOLLOWS_GAZE
-        follow = follow_most * profile
-        upper_open = upper + follow + opening * (0.22 * squint - 0.22 * wide)
-        lower_open = lower + LOWER_LID_FOLLOWS * follow - opening * 0.30 * squint
+        turn_down = turn_down.view(-1, 1, 1, 1)
+        upper_most, lower_most = (
+            turn_down * torch.where(turn_down > 0, down, up)
+            for up, down in zip(LIDS_FOLLOW_UP, self.follow_down, strict=True)
+        )
+        upper_open = upper + upper_most * profile + opening * (0.22 * squint - 0.22 * wide)
+        lower_open = lower + lower_most * profile - opening * 0.30 * squint
         upper_now = torch.lerp(upper_open, meeting + 0.6, blink)
         lower_now = torch.lerp(lower_open, meeting, blink)
-        held = follow_most / self.opening_px + 0.22 * (squint - wide)
+        held = upper_most / self.opening_px + 0.22 * (squint - wide)
         closing = torch.lerp(held, torch.ones_like(held), blink).clamp(0, 1)
         return upper_now, torch.maximum(lower_now, torch.minimum(upper_now, meeting)), closing
 
     def _skin(self, v, upper, lower, upper_now, lower_now, closing) -> tuple[torch.Tensor, torch.Tensor]:
         """Heights that the skin above and below comes from: edges keep their shape, the rest stretches."""
-        rim = LID_RIM * self.width
-        top, bottom = upper - self.lid_skin, lower + self.cheek_skin
+        # A lid that is raised high takes what lies above it along, and folds its own edge last.
+        top = torch.minimum(upper - self.lid_skin, upper_now - LID_LEAST * self.lid_skin)
+        rim = ((upper_now - top) / 2).clamp(max=LID_RIM * self.width)
+        bottom = lower + self.cheek_skin
         # A lid edge that was placed a little too far into the eye would drag some of the eyeball along.
         spare = closing * LID_SPARE * self.width
         above = ((v - top) / (upper_now - rim - top).clamp_min(1e-3)).clamp(0, 1)
