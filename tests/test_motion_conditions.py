@@ -11,12 +11,16 @@ from talkface.motion.conditions import (
     COLUMNS,
     GAZE_GAIN,
     HEAD_SHARE,
+    NO_CORNER,
     STEADY_EYES,
+    emotional_departure,
     from_departure,
+    held_rows,
     mirrored,
     to_departure,
 )
 from talkface.motion.curves import soft_limit
+from talkface.motion.emotion import emotion_offset
 from talkface.motion.mouth import measure
 from talkface.options import EMOTIONS
 from talkface.space import DYNAMICS_AXES, LARGEST_GAZE_DEG, MotionSpace
@@ -228,3 +232,23 @@ def test_stretch_pads_both_sides():
     before, after = np.array([-1.0]), np.array([9.0])
     found = [conditions.stretch(rows, first, 4, before, after)[:, 0].tolist() for first in (-2, 1, 3, 7, -9)]
     assert found == [[-1, -1, 0, 1], [1, 2, 3, 9], [3, 9, 9, 9], [9, 9, 9, 9], [-1, -1, -1, -1]]
+
+
+def test_emotions_that_change_are_a_mixture_of_held_ones():
+    happy, sad = np.eye(len(EMOTIONS), dtype=np.float32)[[EMOTIONS.index(name) for name in ("happy", "sad")]]
+    ramp = np.clip((np.arange(90) - 30) / 12, 0, 1)[:, None].astype(np.float32)
+    rows = (1 - ramp) * happy + 0.5 * ramp * sad
+    held, shares = held_rows(rows)
+    np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)
+    np.testing.assert_allclose(shares.T @ held, rows, atol=NO_CORNER)
+    assert sorted(held.tolist()) == sorted([happy.tolist(), (0.5 * sad).tolist()]), "corners alike are one"
+    still, share = held_rows(rows[:20])
+    np.testing.assert_array_equal(still, [happy])
+    np.testing.assert_array_equal(share, np.ones((1, 20)))
+
+
+def test_what_an_emotion_adds_is_its_offset_on_the_face_alone():
+    strengths = np.eye(len(EMOTIONS))[EMOTIONS.index("sad")]
+    added = emotional_departure(strengths)
+    assert added[AXES.index("mouthFrownLeft")] == pytest.approx(emotion_offset(strengths).max(), abs=0.1)
+    assert not added[[AXES.index(name) for name in ("headYaw", "gazePitch", "headDistance")]].any()

@@ -45,7 +45,7 @@ GAZE_GAIN = np.array([1.6, 2.6])
 """Eyes are turned this much further than asked, in yaw and pitch: where lids cut the iris and follow it, trackers read
 .6 of the turn in yaw and .3 in pitch (mean of five faces): what they take for an eye's corners goes along."""
 
-EYES_ALONE_DEG, HEAD_SHARE, HEAD_ONSET_S = np.array([10.0, 5.0]), 0.3, (0.2, 0.7)
+EYES_ALONE_DEG, HEAD_SHARE, HEAD_ONSET_S = np.array([10.0, 5.0]), 0.4, (0.2, 0.7)
 """Asked yaw and pitch for which people do not turn their heads; how much of the rest a head does, and when it does."""
 
 PRESSED_LIPS = (0.06, 0.16)
@@ -71,6 +71,9 @@ def axis_names(*names: str, but: str = "") -> tuple[str, ...]:
     wanted = {name for name in names if name != but}
     return tuple(a for a in AXES if wanted & {a, a.removesuffix("Left"), a.removesuffix("Right")})
 
+
+NO_CORNER = 0.02
+"""Of an emotion's full strength."""
 
 AUDIO_EXTRAS = 5
 GAZE_UNIT_DEG = 20.0
@@ -140,12 +143,36 @@ def stretch(rows: np.ndarray, first: int, count: int, before: np.ndarray, after:
     return out
 
 
+def held_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Controls that change over time (L, C) as a mixture of such as are held: (N, C) and their shares (N, L), which sum
+    to 1. They are the corners of the polyline that the rows follow within `NO_CORNER`; rows that stay are one."""
+    if np.ptp(rows, axis=0).max() <= NO_CORNER:
+        return rows[:1], np.ones((1, len(rows)), np.float32)
+    time, corners = np.arange(len(rows)), [0, len(rows) - 1]
+    while True:
+        hats = np.stack([np.interp(time, corners, hat) for hat in np.eye(len(corners))])
+        apart = np.abs(rows - hats.T @ rows[corners]).max(1)
+        if apart.max() <= NO_CORNER:
+            break
+        corners = sorted({*corners, int(apart.argmax())})
+    held, which = np.unique(rows[corners], axis=0, return_inverse=True)
+    shares = np.eye(len(held))[which.ravel()].T @ hats
+    return held, shares.astype(np.float32)
+
+
 def to_departure(relative: np.ndarray) -> np.ndarray:
     """(T, len(AXES)) float32 departure from motion (T, D) whose gaze and distance are relative to the asked ones."""
     values = np.array(relative, np.float32)
     values[:, _DISTANCE] -= 1
     values[:, MotionSpace.gaze] += STEADY_EYES * values[:, _TURN]
     return values[:, COLUMNS]
+
+
+def emotional_departure(emotion: np.ndarray) -> np.ndarray:
+    """What emotions (..., 8) alone add to a departure: (..., len(AXES)) float32."""
+    values = np.zeros((*emotion.shape[:-1], MotionSpace.size), np.float32)
+    values[..., MotionSpace.dynamics] = emotion_offset(emotion)
+    return values[..., COLUMNS]
 
 
 def from_departure(

@@ -45,7 +45,7 @@ from talkface.motion.guidance import (
     course_passes,
     lip_passes,
 )
-from talkface.motion.sampler import Denoise, ddim, guided, in_turn
+from talkface.motion.sampler import Denoise, ddim, guided, in_turn, mixed
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.voice import contact_curve, sample, speaking_curve
 from talkface.motion.windows import average, roll_out
@@ -105,6 +105,16 @@ class Departures:
     lip_joins: list[int]
 
 
+@dataclass(frozen=True)
+class Told:
+    """One way to tell a window what is asked: control rows, each frame's share (tokens,) of this way in the window, and
+    what its emotion adds to a departure beyond what the window's does (tokens, M)."""
+
+    rows: dict[str, np.ndarray]
+    share: np.ndarray
+    apart: np.ndarray
+
+
 class Inputs:
     """The voice and the controls of a whole speech, cut for each window: voice beyond its ends is silence."""
 
@@ -138,10 +148,16 @@ class Inputs:
         count = self.tokens * AUDIO_ROWS_PER_FRAME + AUDIO_BEFORE + AUDIO_AFTER
         return conditions.stretch(self.audio, first, count, self.silence, self.silence)
 
-    def asked(self, start: int) -> dict[str, np.ndarray]:
-        """Control rows of the same window, the ends held."""
+    def told(self, start: int) -> list[Told]:
+        """Control rows of the same window, with each emotion that it has held throughout."""
         first, count = start - self.context, self.tokens
-        return {name: conditions.stretch(c, first, count, c[0], c[-1]) for name, c in self.controls.items()}
+        rows = {name: conditions.stretch(c, first, count, c[0], c[-1]) for name, c in self.controls.items()}
+        held, shares = conditions.held_rows(rows["emotion"])
+        mixture = conditions.emotional_departure(rows["emotion"])
+        return [
+            Told(rows | {"emotion": np.tile(one, (count, 1))}, share, conditions.emotional_departure(one) - mixture)
+            for one, share in zip(held, shares, strict=True)
+        ]
 
 
 class Noise:
@@ -270,8 +286,12 @@ class MotionModel:
         plan: list[Pass],
         previous: np.ndarray | None = None,
     ) -> Denoise:
-        """The blended guesses for the windows from frames `begins` on, after `previous` (K, M) if that is known."""
-        config, count = net.config, len(begins)
+        """The blended guesses for the windows from frames `begins` on, after `previous` (K, M) if that is known.
+
+        The network learned from clips of one emotion each and lets one that is yet to come show at once: so a window in
+        which it changes is guessed under each emotion, and the guesses are mixed frame by frame.
+        """
+        config = net.config
         keep = torch.ones(len(plan), len(CONDITIONS))
         keep[:, CONDITIONS.index("previous")] = previous is not None
         for row, one in enumerate(plan):
@@ -279,13 +299,15 @@ class MotionModel:
                 keep[row, CONDITIONS.index(one.without)] = 0
         source = torch.tensor([config.sources.index(one.source) for one in plan])
         past = np.zeros((config.context, len(config.axes)), np.float32) if previous is None else previous
+        told = [(i, one) for i, start in enumerate(begins) for one in inputs.told(start)]
+        owners, ways = zip(*told, strict=True)
+        count = len(ways)
 
         def batch(rows: list[np.ndarray]) -> torch.Tensor:
             return torch.from_numpy(np.stack(rows)).to(self.device).repeat(len(plan), 1, 1)
 
-        asked = [inputs.asked(start) for start in begins]
-        controls = {name: batch([one[name] for one in asked]) for name in asked[0]}
-        heard = batch([inputs.heard(start) for start in begins])
+        controls = {name: batch([way.rows[name] for way in ways]) for name in ways[0].rows}
+        heard = batch([inputs.heard(begins[i]) for i in owners])
         flags = (part.repeat_interleave(count, 0).to(self.device) for part in (source, keep))
         context = net.embed(heard, controls, batch([past] * count), *flags)
 
@@ -293,8 +315,15 @@ class MotionModel:
             share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)
             return net.guess(x, share, context)
 
-        shares = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
-        return guided(guess, shares)
+        blend = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
+        if count == len(begins):
+            return guided(guess, blend)
+        shares, apart = (
+            torch.from_numpy(np.stack([part[config.context :] for part in parts])).to(self.device)
+            for parts in ([way.share for way in ways], [way.apart for way in ways])
+        )
+        owner = torch.tensor(owners, device=self.device)
+        return mixed(guided(guess, blend), owner, shares, apart / net.axis_spread, self.kept)
 
     def perform(
         self, features: SpeechFeatures, tracks: ControlTracks, fps: float, frames: int, seed: int, steps: int

@@ -55,3 +55,24 @@ def guided(denoise: Denoise, weights: torch.Tensor) -> Denoise:
 def in_turn(early: Denoise, late: Denoise, turn: int) -> Denoise:
     """`early` from pure noise down to step `turn`, `late` below it."""
     return lambda x, step: (early if step >= turn else late)(x, step)
+
+
+def mixed(
+    denoise: Denoise, owner: torch.Tensor, shares: torch.Tensor, apart: torch.Tensor, kept: torch.Tensor
+) -> Denoise:
+    """Sequences that are each a mixture of guesses, frame by frame.
+
+    Args:
+        denoise: takes N sequences, of which number n is a guess for sequence `owner[n]`.
+        owner: (N,).
+        shares: (N, T), of the guesses for one sequence; they sum to 1 in every frame.
+        apart: (N, T, M), what guess n has beyond the mixture: it is shown the sequence as if all of it were its own.
+        kept: (S,) alpha-bar of the schedule.
+    """
+    members = (owner == torch.arange(int(owner.max()) + 1, device=owner.device)[:, None]).to(shares.dtype)
+
+    def mix(x: torch.Tensor, step: int) -> torch.Tensor:
+        guesses = denoise(x[owner] + kept[step].sqrt() * apart, step) * shares[..., None]
+        return (members @ guesses.flatten(1)).view_as(x)
+
+    return mix
