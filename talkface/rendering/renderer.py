@@ -186,15 +186,17 @@ def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int, still: np.ndarray) 
 def _head_basis(fields: Fields, shapes: list[EyeShape], canvas_px: int, rims: float) -> np.ndarray:
     """The fields' motion basis (K, G, G, 3) without the lids: they move in `eyes`, and brows do not drag them.
 
-    Where glasses are seen (`rims` 0-1), brows move less, since they would bend them.
+    Where glasses are seen (`rims` 0-1), brows move less, since they would bend them; low ones are raised less.
     """
     basis = fields.basis.copy()
     basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0
     centres = cell_centres(canvas_px, len(fields.rigidity))
     xy = np.stack(np.meshgrid(centres, centres), -1)
     share = np.minimum(*(shape.brow_share(xy) for shape in shapes))
-    brows = [k for k, name in enumerate(DYNAMICS_AXES) if name.startswith("brow")]
-    basis[brows] *= share[..., None] * (1 - RIMS_STIFF * rims)
+    room = min(shape.brow_room for shape in shapes)
+    for k, name in enumerate(DYNAMICS_AXES):
+        if name.startswith("brow"):
+            basis[k] *= share[..., None] * (1 - RIMS_STIFF * rims) * (room if "Up" in name else 1)
     return basis
 
 
