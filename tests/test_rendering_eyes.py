@@ -164,7 +164,7 @@ def test_low_brows_are_raised_less():
     """Little skin lies under them: stretched to three times its height it showed spikes and smears."""
     usual, high, low = (replace(almond(), brow=np.full(TABLE, part * WIDTH_PX)) for part in (0.5, 0.7, 0.3))
     assert usual.brow_room == high.brow_room == 1
-    assert low.brow_room == pytest.approx(0.6)
+    assert low.brow_room == pytest.approx(2 / 3)
 
 
 def test_lashes_leave_the_lid_and_point_downwards_when_it_is_closed():

@@ -20,7 +20,7 @@ from talkface.rendering.fields import smoothstep
 TABLE = 129
 CLOSED_ASPECT = 0.09
 BROW_FROM = 0.1  # of the eye's width above the lid's edge: lashes, which no brow pulls along
-BROW_USUAL, BROW_LEAST = 0.5, 0.2  # of the eye's width: from lid to brow, in most faces and at least
+BROW_USUAL, BROW_LEAST = 0.45, 0.2  # of the eye's width from lid to brow: as in half of the faces, and at least
 CLOSED_BESIDE_CLOSED = 0.22  # eyes shut together: where one is shut, so is one that is read as hardly open
 
 
