@@ -10,7 +10,7 @@ import torch
 
 from talkface.rendering.canvas import texture
 from talkface.rendering.eye_plates import LASH_LENGTH, OVERSAMPLE, eye_plates
-from talkface.rendering.eye_shapes import EYES, TABLE, EyeShape, eye_shape, eye_shapes
+from talkface.rendering.eye_shapes import EYES, TABLE, EyeShape, eye_shape, eye_shapes, shut_if_hidden
 from talkface.rendering.eyes import Eye
 
 SIZE_PX, WIDTH_PX = 160, 60
@@ -261,6 +261,16 @@ def test_eyes_are_shut_together(analysis):
         landmarks[upper] = middle + share * (landmarks[upper] - middle)
         landmarks[lower] = middle + share * (landmarks[lower] - middle)
     assert all(shape.is_closed for shape in eye_shapes(landmarks))
+
+
+def test_eyes_behind_dark_glasses_are_left_alone_and_those_of_dark_skin_blink():
+    shape = almond()
+    still = picture(shape)
+    for skin in (SKIN, 0.3 * SKIN):
+        assert not shut_if_hidden(still, [shape, shape], skin / 255)[0].is_closed
+    hidden = still.copy()
+    hidden[50:100, 40:120] = hidden[50:100, 40:120] * 0.2
+    assert all(eye.is_closed for eye in shut_if_hidden(hidden, [shape, shape], SKIN / 255))
 
 
 def test_a_closed_eye_of_the_portrait_is_left_alone():

@@ -21,6 +21,9 @@ TABLE = 129
 CLOSED_ASPECT = 0.09
 BROW_FROM = 0.1  # of the eye's width above the lid's edge: lashes, which no brow pulls along
 BROW_USUAL, BROW_LEAST = 0.45, 0.2  # of the eye's width from lid to brow: as in half of the faces, and at least
+DARK_GLASS = 0.42
+"""Of the skin's brightness: an eye is brighter somewhere (.63 and more in 43 pictures), dark glasses are not (.29)."""
+BRIGHTEST_PERCENT = 90  # of an eye's pixels
 CLOSED_BESIDE_CLOSED = 0.22  # eyes shut together: where one is shut, so is one that is read as hardly open
 
 
@@ -53,7 +56,7 @@ class EyeShape:
         brow: (TABLE,) pixels from the upper lid's edge to the brow's lower one.
         iris: (2,) centre, canvas pixels; iris_radius in pixels.
         outer_first: u = 0 is the outer corner.
-        is_closed: the portrait shows this eye shut, so it stays as it is.
+        is_closed: the portrait shows this eye shut, or dark glasses hide it, so it stays as it is.
     """
 
     corner: np.ndarray
@@ -146,6 +149,16 @@ def _brow(marks: np.ndarray, along: np.ndarray, down: np.ndarray, width: float, 
     u, v = marks @ along / width, marks @ down
     order = np.argsort(u)
     return np.maximum(upper - np.interp(at, u[order], v[order]), BROW_LEAST * width).astype(np.float32)
+
+
+def shut_if_hidden(still: np.ndarray, shapes: list[EyeShape], skin: np.ndarray) -> list[EyeShape]:
+    """The same eyes, none of which moves if all are much darker than the `skin` (3,) 0-1: a blink would paint skin on
+    dark glasses."""
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in still.shape[1::-1])), -1).astype(np.float32)
+    inside = [still[shape.inside(grid) > 0.5].mean(-1) for shape in shapes]
+    brightest = [np.percentile(light, BRIGHTEST_PERCENT) for light in inside if len(light)]
+    hidden = bool(brightest) and max(brightest) < DARK_GLASS * 255 * skin.mean()
+    return [replace(shape, is_closed=shape.is_closed or hidden) for shape in shapes]
 
 
 def sclera_colour(still: np.ndarray, shapes: list[EyeShape]) -> np.ndarray | None:

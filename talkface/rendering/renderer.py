@@ -12,7 +12,7 @@ import torch
 from talkface.landmarks import SURFACE_COUNT
 from talkface.pose import rotation
 from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
-from talkface.rendering.eye_shapes import EYES, EyeShape, eye_shapes, sclera_colour
+from talkface.rendering.eye_shapes import EYES, EyeShape, eye_shapes, sclera_colour, shut_if_hidden
 from talkface.rendering.eyes import Eye
 from talkface.rendering.glasses import glasses
 from talkface.rendering.lip_edges import settle
@@ -70,10 +70,10 @@ class Renderer:
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
         self.reach = yaw_reach(fields, canvas, pivot)
-        shapes = eye_shapes(canvas.landmarks)
+        skin, highlight = _skin(self.still, canvas.landmarks)
+        shapes = shut_if_hidden(self.still, eye_shapes(canvas.landmarks), skin)
         head_basis = _head_basis(whole, shapes, canvas_px, glasses(self.still, canvas.landmarks))
         line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still, canvas.enlargement)
-        skin, highlight = _skin(self.still, canvas.landmarks)
         own = own_teeth(self.still, line)
         darkest = _darkest(self.still, canvas.landmarks)
         light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own, darkest)
