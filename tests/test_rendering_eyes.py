@@ -10,7 +10,7 @@ import torch
 
 from talkface.rendering.canvas import texture
 from talkface.rendering.eye_plates import LASH_LENGTH, OVERSAMPLE, eye_plates
-from talkface.rendering.eye_shapes import EYES, TABLE, EyeShape, eye_shape, eye_shapes
+from talkface.rendering.eye_shapes import EYES, TABLE, EyeShape, eye_shape, eye_shapes, shut_if_hidden
 from talkface.rendering.eyes import Eye
 
 SIZE_PX, WIDTH_PX = 160, 60
@@ -24,6 +24,7 @@ def almond() -> EyeShape:
     return EyeShape(
         corner=np.array([50, 80], np.float32), along=np.array([1, 0], np.float32), down=np.array([0, 1], np.float32),
         width=WIDTH_PX, upper=-12 * arch, lower=8 * arch, lid_skin=24.0, cheek_skin=24.0,
+        brow=np.full(TABLE, 30, np.float32),
         iris=np.array([80, 78], np.float32), iris_radius=11.0, outer_first=True, is_closed=False,
     )  # fmt: skip
 
@@ -139,6 +140,33 @@ def test_closed_lids_meet_in_a_line_that_is_dark_soft_and_runs_from_corner_to_co
     assert steepest.max() < 0.6 * SKIN.mean(), "anti-aliased"
 
 
+def test_closed_lids_meet_in_a_line_as_dark_as_the_open_lid_ends_in():
+    shape = almond()
+    still = picture(shape)
+    shades = {blink: draw(still, shape, (blink, 0.0, 0.0)).mean(-1) for blink in (0.0, 0.8, 0.9, 1.0)}
+    darkness = {blink: 1 - shade[60:100, 66:94].min(0).mean() / SKIN.mean() for blink, shade in shades.items()}
+    lashes = 1 - still[67, 70:90].mean() / SKIN.mean()
+    assert darkness[1.0] > 0.85 * lashes
+    assert max(darkness.values()) - darkness[1.0] < 0.2, "no line that pales as it closes"
+
+
+def test_a_raised_brow_leaves_the_lashes_and_stretches_all_the_skin_below_it_alike():
+    shape = almond()
+    heights = np.linspace(0, 40, 401)
+    middle = shape.corner + 0.5 * WIDTH_PX * shape.along
+    share = shape.brow_share(middle - (heights + 12)[:, None] * shape.down)
+    assert not share[heights < 5].any(), "lashes"
+    np.testing.assert_allclose(share[heights >= 30], 1, err_msg="the brow keeps its shape")
+    assert np.diff(share).max() / np.diff(heights)[0] < 1.35 / (30 - 6)
+
+
+def test_low_brows_are_raised_less():
+    """Little skin lies under them: stretched to three times its height it showed spikes and smears."""
+    usual, high, low = (replace(almond(), brow=np.full(TABLE, part * WIDTH_PX)) for part in (0.5, 0.7, 0.3))
+    assert usual.brow_room == high.brow_room == 1
+    assert low.brow_room == pytest.approx(2 / 3)
+
+
 def test_lashes_leave_the_lid_and_point_downwards_when_it_is_closed():
     shape = almond()
     still, bare = picture(shape), almond()
@@ -233,6 +261,16 @@ def test_eyes_are_shut_together(analysis):
         landmarks[upper] = middle + share * (landmarks[upper] - middle)
         landmarks[lower] = middle + share * (landmarks[lower] - middle)
     assert all(shape.is_closed for shape in eye_shapes(landmarks))
+
+
+def test_eyes_behind_dark_glasses_are_left_alone_and_those_of_dark_skin_blink():
+    shape = almond()
+    still = picture(shape)
+    for skin in (SKIN, 0.3 * SKIN):
+        assert not shut_if_hidden(still, [shape, shape], skin / 255)[0].is_closed
+    hidden = still.copy()
+    hidden[50:100, 40:120] = hidden[50:100, 40:120] * 0.2
+    assert all(eye.is_closed for eye in shut_if_hidden(hidden, [shape, shape], SKIN / 255))
 
 
 def test_a_closed_eye_of_the_portrait_is_left_alone():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from talkface.rendering.canvas import make_canvas
 from talkface.rendering.compose import full_frames, native_crop
-from talkface.rendering.eye_shapes import EYES
+from talkface.rendering.eye_shapes import EYES, eye_shapes
 from talkface.rendering.renderer import BATCH, Renderer
-from talkface.space import MotionSpace
+from talkface.space import DYNAMICS_AXES, MotionSpace
 from talkface.types import Crop, MotionSequence
 
 
@@ -271,3 +273,14 @@ def test_the_whole_picture_has_no_seam(analysis):
     for edge in (ring[0], ring[-1], ring[:, 0], ring[:, -1]):
         assert np.abs(edge).max() <= 6
     assert np.abs(ring).max() > 40
+
+
+def test_a_brow_that_lies_low_is_raised_less_and_lowered_as_any(analysis, renderer, monkeypatch):
+    shapes = eye_shapes(make_canvas(analysis.fit, analysis.crop, 256).landmarks)
+    halved = [replace(shape, brow=np.full_like(shape.brow, 0.25 * shape.width)) for shape in shapes]
+    monkeypatch.setattr("talkface.rendering.renderer.eye_shapes", lambda landmarks: halved)
+    low = Renderer(analysis.image, analysis.fit, analysis.crop, size=256)
+    raised, lowered = (DYNAMICS_AXES.index(name) for name in ("browInnerUp", "browDownLeft"))
+    most = [[float(sheet.basis[axis].abs().max()) for axis in (raised, lowered)] for sheet in (low.head, renderer.head)]
+    assert 0.4 * most[1][0] < most[0][0] < 0.7 * most[1][0]
+    assert most[0][1] == pytest.approx(most[1][1], rel=0.1)

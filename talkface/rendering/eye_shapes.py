@@ -19,6 +19,11 @@ from talkface.rendering.fields import smoothstep
 
 TABLE = 129
 CLOSED_ASPECT = 0.09
+BROW_FROM = 0.1  # of the eye's width above the lid's edge: lashes, which no brow pulls along
+BROW_USUAL, BROW_LEAST = 0.45, 0.2  # of the eye's width from lid to brow: as in half of the faces, and at least
+DARK_GLASS = 0.42
+"""Of the skin's brightness: an eye is brighter somewhere (.63 and more in 43 pictures), dark glasses are not (.29)."""
+BRIGHTEST_PERCENT = 90  # of an eye's pixels
 CLOSED_BESIDE_CLOSED = 0.22  # eyes shut together: where one is shut, so is one that is read as hardly open
 
 
@@ -48,9 +53,10 @@ class EyeShape:
         width: distance of the corners.
         upper, lower: (TABLE,) v of the lid edges.
         lid_skin, cheek_skin: pixels of skin above and below that stretch with the lids.
+        brow: (TABLE,) pixels from the upper lid's edge to the brow's lower one.
         iris: (2,) centre, canvas pixels; iris_radius in pixels.
         outer_first: u = 0 is the outer corner.
-        is_closed: the portrait shows this eye shut, so it stays as it is.
+        is_closed: the portrait shows this eye shut, or dark glasses hide it, so it stays as it is.
     """
 
     corner: np.ndarray
@@ -61,6 +67,7 @@ class EyeShape:
     lower: np.ndarray
     lid_skin: float
     cheek_skin: float
+    brow: np.ndarray
     iris: np.ndarray
     iris_radius: float
     outer_first: bool
@@ -76,11 +83,22 @@ class EyeShape:
         offset = xy - self.corner
         return offset @ self.along / self.width, offset @ self.down
 
+    @property
+    def brow_room(self) -> float:
+        """How far the brow may rise, of what it does where it lies at the usual height: skin stretches only so far."""
+        return float(np.clip(self.brow.mean() / (BROW_USUAL * self.width), 0, 1))
+
     def brow_share(self, xy: np.ndarray) -> np.ndarray:
-        """How far positions (..., 2) may follow the brows: 0 at the eye, 1 above its lid's skin and beside it."""
+        """How far positions (..., 2) may follow the brows: 0 at the eye and its lashes, 1 at the brow and beside it.
+
+        All the skin between lashes and brow shares the stretch: what is drawn there is smeared the less.
+        """
         u, v = self.coordinates(xy)
-        over = np.interp(u, np.linspace(0, 1, TABLE), self.upper) - v
-        return np.maximum(smoothstep(over / (0.9 * self.lid_skin)), smoothstep((np.abs(u - 0.5) - 0.5) / 0.35))
+        at = np.linspace(0, 1, TABLE)
+        over, brow = np.interp(u, at, self.upper) - v, np.interp(u, at, self.brow)
+        lashes = np.minimum(BROW_FROM * self.width, 0.5 * brow)
+        up = np.clip((over - lashes) / (brow - lashes), 0, 1)
+        return np.maximum((up + smoothstep(up)) / 2, smoothstep((np.abs(u - 0.5) - 0.5) / 0.35))
 
     def inside(self, xy: np.ndarray) -> np.ndarray:
         """Signed distance (pixels, positive inside) of positions (..., 2) to the lid edges."""
@@ -112,16 +130,35 @@ def eye_shape(landmarks: np.ndarray, marks: EyeLandmarks) -> EyeShape:
         u = np.maximum.accumulate(u.astype(np.float64)) + np.arange(len(u)) * 1e-4
         edges.append(PchipInterpolator(u, v)(np.linspace(0, 1, TABLE)).astype(np.float32))
     upper, lower = np.minimum(*edges), np.maximum(*edges)
-    brow = float(-(((landmarks[list(marks.brow)] - first) @ down).mean() - upper.min()))
+    height = float(-(((landmarks[list(marks.brow)] - first) @ down).mean() - upper.min()))
     iris = landmarks[marks.iris[0]]
     radius = float(np.linalg.norm(landmarks[list(marks.iris[1:])] - iris, axis=1).mean())
     return EyeShape(
         corner=first, along=along, down=down, width=width, upper=upper, lower=lower,
-        lid_skin=float(np.clip(0.8 * brow, 0.22 * width, 0.6 * width)), cheek_skin=0.4 * width,
+        lid_skin=float(np.clip(0.8 * height, 0.22 * width, 0.6 * width)), cheek_skin=0.4 * width,
+        brow=_brow(landmarks[list(marks.brow)] - first, along, down, width, upper),
         iris=iris, iris_radius=float(np.clip(radius, 0.15 * width, 0.28 * width)),
         outer_first=marks.name == "Right",
         is_closed=float((lower - upper).max()) < CLOSED_ASPECT * width,
     )  # fmt: skip
+
+
+def _brow(marks: np.ndarray, along: np.ndarray, down: np.ndarray, width: float, upper: np.ndarray) -> np.ndarray:
+    """Height (TABLE,) of the brow's lower edge above the upper lid's, from its landmarks (n, 2) about the corner."""
+    at = np.linspace(0, 1, TABLE)
+    u, v = marks @ along / width, marks @ down
+    order = np.argsort(u)
+    return np.maximum(upper - np.interp(at, u[order], v[order]), BROW_LEAST * width).astype(np.float32)
+
+
+def shut_if_hidden(still: np.ndarray, shapes: list[EyeShape], skin: np.ndarray) -> list[EyeShape]:
+    """The same eyes, none of which moves if all are much darker than the `skin` (3,) 0-1: a blink would paint skin on
+    dark glasses."""
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in still.shape[1::-1])), -1).astype(np.float32)
+    inside = [still[shape.inside(grid) > 0.5].mean(-1) for shape in shapes]
+    brightest = [np.percentile(light, BRIGHTEST_PERCENT) for light in inside if len(light)]
+    hidden = bool(brightest) and max(brightest) < DARK_GLASS * 255 * skin.mean()
+    return [replace(shape, is_closed=shape.is_closed or hidden) for shape in shapes]
 
 
 def sclera_colour(still: np.ndarray, shapes: list[EyeShape]) -> np.ndarray | None:

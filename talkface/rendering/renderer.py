@@ -12,7 +12,7 @@ import torch
 from talkface.landmarks import SURFACE_COUNT
 from talkface.pose import rotation
 from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
-from talkface.rendering.eye_shapes import EYES, EyeShape, eye_shapes, sclera_colour
+from talkface.rendering.eye_shapes import EYES, EyeShape, eye_shapes, sclera_colour, shut_if_hidden
 from talkface.rendering.eyes import Eye
 from talkface.rendering.glasses import glasses
 from talkface.rendering.lip_edges import settle
@@ -70,10 +70,10 @@ class Renderer:
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
         self.reach = yaw_reach(fields, canvas, pivot)
-        shapes = eye_shapes(canvas.landmarks)
+        skin, highlight = _skin(self.still, canvas.landmarks)
+        shapes = shut_if_hidden(self.still, eye_shapes(canvas.landmarks), skin)
         head_basis = _head_basis(whole, shapes, canvas_px, glasses(self.still, canvas.landmarks))
         line = settle(lip_line(canvas.landmarks), canvas.landmarks, self.still, canvas.enlargement)
-        skin, highlight = _skin(self.still, canvas.landmarks)
         own = own_teeth(self.still, line)
         darkest = _darkest(self.still, canvas.landmarks)
         light = mouth_light(sclera_colour(self.still, shapes), skin, highlight, own, darkest)
@@ -186,15 +186,17 @@ def _view(canvas: Canvas, crop: Crop, wide: Crop, size: int, still: np.ndarray) 
 def _head_basis(fields: Fields, shapes: list[EyeShape], canvas_px: int, rims: float) -> np.ndarray:
     """The fields' motion basis (K, G, G, 3) without the lids: they move in `eyes`, and brows do not drag them.
 
-    Where glasses are seen (`rims` 0-1), brows move less, since they would bend them.
+    Where glasses are seen (`rims` 0-1), brows move less, since they would bend them; low ones are raised less.
     """
     basis = fields.basis.copy()
     basis[[DYNAMICS_AXES.index(name) for name in EYE_AXES]] = 0
     centres = cell_centres(canvas_px, len(fields.rigidity))
     xy = np.stack(np.meshgrid(centres, centres), -1)
     share = np.minimum(*(shape.brow_share(xy) for shape in shapes))
-    brows = [k for k, name in enumerate(DYNAMICS_AXES) if name.startswith("brow")]
-    basis[brows] *= share[..., None] * (1 - RIMS_STIFF * rims)
+    room = min(shape.brow_room for shape in shapes)
+    for k, name in enumerate(DYNAMICS_AXES):
+        if name.startswith("brow"):
+            basis[k] *= share[..., None] * (1 - RIMS_STIFF * rims) * (room if "Up" in name else 1)
     return basis
 
 
