@@ -11,6 +11,7 @@ from talkface.motion.conditions import (
     COLUMNS,
     GAZE_GAIN,
     HEAD_SHARE,
+    MOST_HELD,
     NO_CORNER,
     STEADY_EYES,
     emotional_departure,
@@ -19,7 +20,7 @@ from talkface.motion.conditions import (
     mirrored,
     to_departure,
 )
-from talkface.motion.curves import soft_limit
+from talkface.motion.curves import ease, soft_limit
 from talkface.motion.emotion import emotion_offset
 from talkface.motion.mouth import measure
 from talkface.options import EMOTIONS
@@ -242,9 +243,21 @@ def test_emotions_that_change_are_a_mixture_of_held_ones():
     np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)
     np.testing.assert_allclose(shares.T @ held, rows, atol=NO_CORNER)
     assert sorted(held.tolist()) == sorted([happy.tolist(), (0.5 * sad).tolist()]), "corners alike are one"
+    assert len(held_rows(ease(ramp) * happy + (1 - ease(ramp)) * sad)[0]) == 2, "a way is as straight when it is eased"
     still, share = held_rows(rows[:20])
     np.testing.assert_array_equal(still, [happy])
     np.testing.assert_array_equal(share, np.ones((1, 20)))
+
+
+def test_emotions_that_change_all_the_time_are_not_more_than_a_few():
+    time = np.arange(80)[:, None]
+    busy = (0.5 + 0.5 * np.sin(time * np.arange(1, 9) / 25)).astype(np.float32)
+    held, shares = held_rows(busy)
+    assert len(held) == MOST_HELD
+    np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)
+    assert (shares >= 0).all()
+    flicker = np.where(time % 2, busy[:1], busy[40:41])
+    assert len(held_rows(flicker)[0]) == 2
 
 
 def test_what_an_emotion_adds_is_its_offset_on_the_face_alone():
