@@ -9,6 +9,7 @@ from talkface.motion import conditions
 from talkface.motion.conditions import (
     AXES,
     COLUMNS,
+    EMOTION_ONSET_S,
     GAZE_GAIN,
     HEAD_SHARE,
     MOST_HELD,
@@ -258,6 +259,19 @@ def test_emotions_that_change_all_the_time_are_not_more_than_a_few():
     assert (shares >= 0).all()
     flicker = np.where(time % 2, busy[:1], busy[40:41])
     assert len(held_rows(flicker)[0]) == 2
+
+
+@pytest.mark.parametrize("rate_hz", [25.0, 60.0])
+def test_emotions_take_their_time(rate_hz):
+    frames = round(2 * rate_hz)
+    still = ControlTracks.constant(Controls(emotions=(("sad", 0.7),)), frames, rate_hz)
+    assert conditions.unhurried(still) is still
+    asked = replace(still, emotion=still.emotion * (np.arange(frames) >= rate_hz)[:, None])
+    sad = conditions.unhurried(asked).emotion[:, EMOTIONS.index("sad")]
+    beyond = np.abs(np.arange(frames) / rate_hz - 1) > EMOTION_ONSET_S / 2 + 1 / rate_hz
+    np.testing.assert_allclose(sad[beyond], asked.emotion[beyond, EMOTIONS.index("sad")], atol=1e-6)
+    assert np.diff(sad).min() >= -1e-6
+    assert np.diff(sad).max() < 0.7 * 2.5 / (EMOTION_ONSET_S * rate_hz)
 
 
 def test_what_an_emotion_adds_is_its_offset_on_the_face_alone():

@@ -408,7 +408,18 @@ def test_an_emotion_that_ends_is_over(mama, at):
     values = generate_module.generate(heard(VOICE), tracks, 25.0, len(tracks), 1).values
     more = (values - mama())[:, MotionSpace.index("mouthSmileLeft")]
     assert more[15 : at - 15].mean() > 0.3
-    assert abs(more[at + 3 :].mean()) < 0.05, "not even a little of the smile is left to who is told of it"
+    assert abs(more[at + 8 :].mean()) < 0.05, "not even a little of the smile is left to who is told of it"
+
+
+def test_an_emotion_asked_at_once_comes_as_faces_do(mama):
+    sad = np.eye(len(EMOTIONS), dtype=np.float32)[EMOTIONS.index("sad")]
+    at = (np.arange(len(mama())) >= 40)[:, None]
+    tracks = replace(ControlTracks.constant(Controls(), len(at), 25.0), emotion=at * sad)
+    values = generate_module.generate(heard(VOICE), tracks, 25.0, len(tracks), 1).values
+    frown = values[:, MotionSpace.index("mouthFrownLeft")]
+    assert frown[:33].max() < 0.1
+    assert frown[47:].min() > 0.6
+    assert np.abs(np.diff(frown)).max() < 0.25
 
 
 def test_the_frames_before_a_window_are_told_as_if_its_emotion_had_been_held():

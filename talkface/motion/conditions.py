@@ -7,12 +7,13 @@ gaze is taken off. `from_departure` puts all of it back exactly, so asked and ma
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
-from talkface.motion.curves import ease, soft_limit
+from talkface.motion.curves import ease, smooth, soft_limit
 from talkface.motion.emotion import emotion_offset
 from talkface.motion.mouth import JAW_RISES, PRESSED, measure
 from talkface.motion.voice import silence_of
@@ -134,6 +135,16 @@ def rows_of(tracks: ControlTracks, rows: slice) -> ControlTracks:
     head_deg = None if tracks.head_deg is None else tracks.head_deg[rows]
     curves = (tracks.gaze_deg, tracks.head_distance, tracks.emotion, tracks.amplitude)
     return ControlTracks(*(curve[rows] for curve in curves), head_deg, tracks.rate_hz)
+
+
+def unhurried(tracks: ControlTracks) -> ControlTracks:
+    """The same controls with emotions that take `EMOTION_ONSET_S` to come and go even where they are asked at once,
+    from one frame to the next: no face does that."""
+    if not np.ptp(tracks.emotion, axis=0).any():
+        return tracks
+    kernel = np.hanning(2 * round(EMOTION_ONSET_S * tracks.rate_hz / 2) + 3)[1:-1]
+    columns = [smooth(column, kernel / kernel.sum()) for column in tracks.emotion.T]
+    return replace(tracks, emotion=np.stack(columns, 1).astype(np.float32))
 
 
 def stretch(rows: np.ndarray, first: int, count: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:

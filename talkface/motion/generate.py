@@ -306,34 +306,34 @@ class MotionModel:
         source = torch.tensor([config.sources.index(one.source) for one in plan])
         told = [(i, one) for i, start in enumerate(begins) for one in inputs.told(start)]
         owners, ways = zip(*told, strict=True)
-        apart = np.stack([way.apart for way in ways]) / net.axis_spread.cpu().numpy()
         known = np.zeros((config.context, len(config.axes)), np.float32) if previous is None else previous
-        past = known + apart[:, : config.context]
 
         def batch(rows: list[np.ndarray]) -> torch.Tensor:
             return torch.from_numpy(np.stack(rows)).to(self.device).repeat(len(plan), 1, 1)
 
         controls = {name: batch([way.rows[name] for way in ways]) for name in ways[0].rows}
         heard = batch([inputs.heard(begins[i]) for i in owners])
+        apart = torch.from_numpy(np.stack([way.apart for way in ways])).to(self.device) / net.axis_spread
+        past = torch.from_numpy(known).to(self.device) + apart[:, : config.context]
         flags = (part.repeat_interleave(len(ways), 0).to(self.device) for part in (source, keep))
-        context = net.embed(heard, controls, batch(list(past)), *flags)
+        context = net.embed(heard, controls, past.repeat(len(plan), 1, 1), *flags)
 
         def guess(x: torch.Tensor, step: int) -> torch.Tensor:
             share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)
             return net.guess(x, share, context)
 
         blend = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
-        if not apart[:, config.context :].any():
+        if not any(way.apart[config.context :].any() for way in ways):
             return guided(guess, blend)
         shares = torch.from_numpy(np.stack([way.share for way in ways])).to(self.device)
-        own = torch.from_numpy(apart[:, config.context :]).to(self.device)
-        return mixed(guided(guess, blend), torch.tensor(owners, device=self.device), shares, own, self.kept)
+        owner = torch.tensor(owners, device=self.device)
+        return mixed(guided(guess, blend), owner, shares, apart[:, config.context :], self.kept)
 
     def perform(
         self, features: SpeechFeatures, tracks: ControlTracks, fps: float, frames: int, seed: int, steps: int
     ) -> MotionSequence:
         """The performance of `frames` frames at `fps`, for controls of as many rows."""
-        times_s = np.arange(frames) / fps
+        tracks, times_s = conditions.unhurried(tracks), np.arange(frames) / fps
         grid_s = np.arange(int(np.ceil(frames / fps * MOTION_RATE_HZ)) + MARGIN_FRAMES) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
         departures = self.departures(features, asked, seed, steps).values
