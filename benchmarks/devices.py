@@ -120,6 +120,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--readme", type=Path, help="publish the report between its markers in this file")
     args = parser.parse_args()
+    if args.seconds * RenderOptions().fps < 2 * COMPARED_FRAMES:
+        parser.error(f"--seconds: too short; {COMPARED_FRAMES} frames are compared, and as many timed")
     pick_device(args.device)
     with tempfile.TemporaryDirectory(prefix="talkface-devices-") as folder:
         speech = repeated_speech(Path(folder), args.seconds)

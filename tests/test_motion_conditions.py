@@ -9,8 +9,10 @@ from talkface.motion import conditions
 from talkface.motion.conditions import (
     AXES,
     COLUMNS,
+    EMOTION_ONSET_S,
     GAZE_GAIN,
     HEAD_SHARE,
+    MOST_HELD,
     NO_CORNER,
     STEADY_EYES,
     emotional_departure,
@@ -19,7 +21,7 @@ from talkface.motion.conditions import (
     mirrored,
     to_departure,
 )
-from talkface.motion.curves import soft_limit
+from talkface.motion.curves import ease, soft_limit
 from talkface.motion.emotion import emotion_offset
 from talkface.motion.mouth import measure
 from talkface.options import EMOTIONS
@@ -242,9 +244,34 @@ def test_emotions_that_change_are_a_mixture_of_held_ones():
     np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)
     np.testing.assert_allclose(shares.T @ held, rows, atol=NO_CORNER)
     assert sorted(held.tolist()) == sorted([happy.tolist(), (0.5 * sad).tolist()]), "corners alike are one"
+    assert len(held_rows(ease(ramp) * happy + (1 - ease(ramp)) * sad)[0]) == 2, "a way is as straight when it is eased"
     still, share = held_rows(rows[:20])
     np.testing.assert_array_equal(still, [happy])
     np.testing.assert_array_equal(share, np.ones((1, 20)))
+
+
+def test_emotions_that_change_all_the_time_are_not_more_than_a_few():
+    time = np.arange(80)[:, None]
+    busy = (0.5 + 0.5 * np.sin(time * np.arange(1, 9) / 25)).astype(np.float32)
+    held, shares = held_rows(busy)
+    assert len(held) == MOST_HELD
+    np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)
+    assert (shares >= 0).all()
+    flicker = np.where(time % 2, busy[:1], busy[40:41])
+    assert len(held_rows(flicker)[0]) == 2
+
+
+@pytest.mark.parametrize("rate_hz", [25.0, 60.0])
+def test_emotions_take_their_time(rate_hz):
+    frames = round(2 * rate_hz)
+    still = ControlTracks.constant(Controls(emotions=(("sad", 0.7),)), frames, rate_hz)
+    assert conditions.unhurried(still) is still
+    asked = replace(still, emotion=still.emotion * (np.arange(frames) >= rate_hz)[:, None])
+    sad = conditions.unhurried(asked).emotion[:, EMOTIONS.index("sad")]
+    beyond = np.abs(np.arange(frames) / rate_hz - 1) > EMOTION_ONSET_S / 2 + 1 / rate_hz
+    np.testing.assert_allclose(sad[beyond], asked.emotion[beyond, EMOTIONS.index("sad")], atol=1e-6)
+    assert np.diff(sad).min() >= -1e-6
+    assert np.diff(sad).max() < 0.7 * 2.5 / (EMOTION_ONSET_S * rate_hz)
 
 
 def test_what_an_emotion_adds_is_its_offset_on_the_face_alone():

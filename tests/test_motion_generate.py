@@ -396,3 +396,40 @@ def test_the_performance_follows_the_keyframes(tmp_path, mama):
     more = (values - mama())[:, MotionSpace.index("mouthSmileLeft")]
     assert more[60:].mean() > 0.2, "the smile of the emotion comes with it"
     assert abs(more[:35].mean()) < 0.08, "and not before"
+
+
+@pytest.mark.parametrize("at", [66, 80])  # the beginning of the second window, and a moment within it
+def test_an_emotion_that_ends_is_over(mama, at):
+    happy = np.eye(len(EMOTIONS), dtype=np.float32)[EMOTIONS.index("happy")]
+    gone = np.clip((np.arange(len(mama())) - at) / 10 + 1, 0, 1)[:, None]
+    tracks = replace(
+        ControlTracks.constant(Controls(), len(gone), 25.0), emotion=((1 - gone) * happy).astype(np.float32)
+    )
+    values = generate_module.generate(heard(VOICE), tracks, 25.0, len(tracks), 1).values
+    more = (values - mama())[:, MotionSpace.index("mouthSmileLeft")]
+    assert more[15 : at - 15].mean() > 0.3
+    assert abs(more[at + 8 :].mean()) < 0.05, "not even a little of the smile is left to who is told of it"
+
+
+def test_an_emotion_asked_at_once_comes_as_faces_do(mama):
+    sad = np.eye(len(EMOTIONS), dtype=np.float32)[EMOTIONS.index("sad")]
+    at = (np.arange(len(mama())) >= 40)[:, None]
+    tracks = replace(ControlTracks.constant(Controls(), len(at), 25.0), emotion=at * sad)
+    values = generate_module.generate(heard(VOICE), tracks, 25.0, len(tracks), 1).values
+    frown = values[:, MotionSpace.index("mouthFrownLeft")]
+    assert frown[:33].max() < 0.1
+    assert frown[47:].min() > 0.6
+    assert np.abs(np.diff(frown)).max() < 0.25
+
+
+def test_the_frames_before_a_window_are_told_as_if_its_emotion_had_been_held():
+    emotion = np.zeros((120, len(EMOTIONS)), np.float32)
+    emotion[:66, EMOTIONS.index("happy")] = 1
+    tracks = replace(ControlTracks.constant(Controls(), 120, 25.0), emotion=emotion)
+    (told,) = generate_module.Inputs(voice(4.8), tracks, replace(CONFIG, window=30, context=10)).told(66)
+    assert not told.rows["emotion"].any()
+    smile = AXES.index("mouthSmileLeft")
+    np.testing.assert_allclose(
+        told.apart[:10, smile], -emotion_offset(emotion[0])[DYNAMICS_AXES.index("mouthSmileLeft")]
+    )
+    assert not told.apart[10:].any()

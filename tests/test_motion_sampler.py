@@ -87,7 +87,7 @@ def test_one_guess_after_another():
     assert [float(both(x, step).mean()) for step in (999, 500, 499, 0)] == [1, 1, 2, 2]
 
 
-def test_a_mixture_shows_each_guess_a_motion_of_its_own_and_takes_its_share_of_it():
+def test_a_mixture_shows_each_guess_a_motion_of_its_own_and_takes_its_share_of_what_is_left():
     apart = torch.tensor([1.0, -3.0])[:, None, None].expand(2, 4, 1)
     shares = torch.stack([torch.linspace(1, 0, 4), torch.linspace(0, 1, 4)])
     x, step, seen = torch.zeros(2, 4, 1), 300, []
@@ -99,6 +99,6 @@ def test_a_mixture_shows_each_guess_a_motion_of_its_own_and_takes_its_share_of_i
     owner = torch.tensor([0, 0, 1])
     three = (torch.cat([part, torch.full_like(part[:1], rest)]) for part, rest in ((shares, 1.0), (apart, 0.0)))
     made = mixed(denoise, owner, *three, KEPT)(x, step)
-    torch.testing.assert_close(made[0, :, 0], 10 * shares[0] + 20 * shares[1])
+    torch.testing.assert_close(made[0, :, 0], (10 - 1) * shares[0] + (20 + 3) * shares[1])
     torch.testing.assert_close(made[1], torch.full((4, 1), 5.0))
     torch.testing.assert_close(seen[0][:2], KEPT[step].sqrt() * apart)

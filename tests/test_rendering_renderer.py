@@ -78,12 +78,12 @@ def test_a_chin_that_rises_does_not_bring_the_border_of_the_picture_along(analys
     assert after > 0.6 * before  # rows that repeat the border would be alike
 
 
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    """As on a machine with two cores; the tests run with one."""
+@pytest.fixture(params=[1, 2])
+def cores(request) -> Iterator[int]:
+    """As on a machine with so many cores."""
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
+    torch.set_num_threads(request.param)
+    yield request.param
     torch.set_num_threads(before)
 
 
@@ -92,23 +92,24 @@ def nods(frames: int) -> MotionSequence:
     return MotionSequence(values, fps=25.0)
 
 
-def test_two_threads_draw_what_one_draws(renderer, two_threads):
-    motion = nods(3 * BATCH["cpu"] + 1)
+def test_threads_draw_what_one_batch_after_another_is(renderer, cores):
+    size, motion = BATCH["cpu"], nods(3 * BATCH["cpu"] + 1)
     side_by_side = list(renderer.frames(motion))
-    assert torch.get_num_threads() == 2
-    torch.set_num_threads(1)
-    np.testing.assert_array_equal(side_by_side, list(renderer.frames(motion)))
+    assert torch.get_num_threads() == cores
+    one_by_one = [renderer.draw(motion.values[first : first + size]) for first in range(0, len(motion.values), size)]
+    np.testing.assert_array_equal(side_by_side, np.concatenate(one_by_one))
 
 
-def test_nobody_draws_on_when_no_more_frames_are_wanted(renderer, two_threads):
+def test_nobody_draws_on_when_no_more_frames_are_wanted(renderer, cores):
     frames = renderer.frames(nods(100))
     next(frames)
     assert any(thread.name.startswith("draw") for thread in threading.enumerate())
     frames.close()
+    assert torch.get_num_threads() == cores
     assert not any(thread.name.startswith("draw") for thread in threading.enumerate())
 
 
-def test_what_goes_wrong_in_a_thread_is_heard(renderer, two_threads):
+def test_what_goes_wrong_in_a_thread_is_heard(renderer, cores):
     with pytest.raises((IndexError, ValueError)):
         list(renderer.frames(MotionSequence(np.zeros((20, 3), np.float32), fps=25.0)))
 

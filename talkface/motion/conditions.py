@@ -7,10 +7,13 @@ gaze is taken off. `from_departure` puts all of it back exactly, so asked and ma
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
-from talkface.motion.curves import ease, soft_limit
+from talkface.motion.curves import ease, smooth, soft_limit
 from talkface.motion.emotion import emotion_offset
 from talkface.motion.mouth import JAW_RISES, PRESSED, measure
 from talkface.motion.voice import silence_of
@@ -72,8 +75,9 @@ def axis_names(*names: str, but: str = "") -> tuple[str, ...]:
     return tuple(a for a in AXES if wanted & {a, a.removesuffix("Left"), a.removesuffix("Right")})
 
 
-NO_CORNER = 0.02
-"""Of an emotion's full strength."""
+NO_CORNER, MOST_HELD = 0.05, 4
+"""Of an emotion's full strength: what is not worth an emotion of its own; and how many a window has at most, since each
+is work for the network."""
 
 AUDIO_EXTRAS = 5
 GAZE_UNIT_DEG = 20.0
@@ -133,6 +137,16 @@ def rows_of(tracks: ControlTracks, rows: slice) -> ControlTracks:
     return ControlTracks(*(curve[rows] for curve in curves), head_deg, tracks.rate_hz)
 
 
+def unhurried(tracks: ControlTracks) -> ControlTracks:
+    """The same controls with emotions that take `EMOTION_ONSET_S` to come and go even where they are asked at once,
+    from one frame to the next: no face does that."""
+    if not np.ptp(tracks.emotion, axis=0).any():
+        return tracks
+    kernel = np.hanning(2 * round(EMOTION_ONSET_S * tracks.rate_hz / 2) + 3)[1:-1]
+    columns = [smooth(column, kernel / kernel.sum()) for column in tracks.emotion.T]
+    return replace(tracks, emotion=np.stack(columns, 1).astype(np.float32))
+
+
 def stretch(rows: np.ndarray, first: int, count: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Rows (count, C) from `first` on, which may lie outside `rows` (N, C): there, `before` and `after` (C,)."""
     inside = rows[max(0, first) : max(0, first + count)]
@@ -145,19 +159,29 @@ def stretch(rows: np.ndarray, first: int, count: int, before: np.ndarray, after:
 
 def held_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Controls that change over time (L, C) as a mixture of such as are held: (N, C) and their shares (N, L), which sum
-    to 1. They are the corners of the polyline that the rows follow within `NO_CORNER`; rows that stay are one."""
+    to 1. They are the corners of the way that the rows go, however fast or slowly; the mixture misses the rows by at
+    most `NO_CORNER`, by more where that would need more than `MOST_HELD`. Rows that stay are one."""
     if np.ptp(rows, axis=0).max() <= NO_CORNER:
         return rows[:1], np.ones((1, len(rows)), np.float32)
-    time, corners = np.arange(len(rows)), [0, len(rows) - 1]
+    corners = [0, len(rows) - 1]
     while True:
-        hats = np.stack([np.interp(time, corners, hat) for hat in np.eye(len(corners))])
-        apart = np.abs(rows - hats.T @ rows[corners]).max(1)
-        if apart.max() <= NO_CORNER:
-            break
+        shares = _shares_between(rows, corners)
+        held, which = np.unique(rows[corners], axis=0, return_inverse=True)
+        apart = np.abs(rows - shares.T @ rows[corners]).max(1)
+        if apart.max() <= NO_CORNER or len(held) == MOST_HELD:
+            return held, (np.eye(len(held))[which.ravel()].T @ shares).astype(np.float32)
         corners = sorted({*corners, int(apart.argmax())})
-    held, which = np.unique(rows[corners], axis=0, return_inverse=True)
-    shares = np.eye(len(held))[which.ravel()].T @ hats
-    return held, shares.astype(np.float32)
+
+
+def _shares_between(rows: np.ndarray, corners: list[int]) -> np.ndarray:
+    """Shares (len(corners), L) of the corners before and after each of the rows (L, C): the nearest place between."""
+    shares = np.zeros((len(corners), len(rows)))
+    for i, (first, last) in enumerate(pairwise(corners)):
+        way = rows[last] - rows[first]
+        gone = (rows[first : last + 1] - rows[first]) @ way / max(float(way @ way), 1e-9)
+        shares[i + 1, first : last + 1] = np.clip(gone, 0, 1)
+        shares[i, first : last + 1] = 1 - shares[i + 1, first : last + 1]
+    return shares
 
 
 def to_departure(relative: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from talkface import weights
 from talkface.errors import EnvironmentFailure
 from talkface.motion import conditions
 from talkface.motion.conditions import axis_names
-from talkface.motion.curves import read_smoothly
+from talkface.motion.curves import ease, read_smoothly
 from talkface.motion.denoiser import (
     AUDIO_AFTER,
     AUDIO_BEFORE,
@@ -107,8 +107,8 @@ class Departures:
 
 @dataclass(frozen=True)
 class Told:
-    """One way to tell a window what is asked: control rows, each frame's share (tokens,) of this way in the window, and
-    what its emotion adds to a departure beyond what the window's does (tokens, M)."""
+    """One way to tell a window what is asked: control rows (tokens, ...), the share (W,) of this way in each frame of
+    the window, and what its emotion adds to a departure beyond what the asked one does (tokens, M)."""
 
     rows: dict[str, np.ndarray]
     share: np.ndarray
@@ -152,10 +152,15 @@ class Inputs:
         """Control rows of the same window, with each emotion that it has held throughout."""
         first, count = start - self.context, self.tokens
         rows = {name: conditions.stretch(c, first, count, c[0], c[-1]) for name, c in self.controls.items()}
-        held, shares = conditions.held_rows(rows["emotion"])
-        mixture = conditions.emotional_departure(rows["emotion"])
+        held, shares = conditions.held_rows(rows["emotion"][self.context :])
+        onset = ease((first + np.arange(count)) / (conditions.EMOTION_ONSET_S * MOTION_RATE_HZ))[:, None]
+        asked = conditions.emotional_departure(rows["emotion"])
         return [
-            Told(rows | {"emotion": np.tile(one, (count, 1))}, share, conditions.emotional_departure(one) - mixture)
+            Told(
+                rows | {"emotion": np.tile(one, (count, 1))},
+                share,
+                (onset * (conditions.emotional_departure(one) - asked)).astype(np.float32),
+            )
             for one, share in zip(held, shares, strict=True)
         ]
 
@@ -289,7 +294,8 @@ class MotionModel:
         """The blended guesses for the windows from frames `begins` on, after `previous` (K, M) if that is known.
 
         The network learned from clips of one emotion each and lets one that is yet to come show at once: so a window in
-        which it changes is guessed under each emotion, and the guesses are mixed frame by frame.
+        which it changes is guessed under each emotion, as if that had been asked throughout, and the guesses are mixed
+        frame by frame.
         """
         config = net.config
         keep = torch.ones(len(plan), len(CONDITIONS))
@@ -298,38 +304,36 @@ class MotionModel:
             if one.without:
                 keep[row, CONDITIONS.index(one.without)] = 0
         source = torch.tensor([config.sources.index(one.source) for one in plan])
-        past = np.zeros((config.context, len(config.axes)), np.float32) if previous is None else previous
         told = [(i, one) for i, start in enumerate(begins) for one in inputs.told(start)]
         owners, ways = zip(*told, strict=True)
-        count = len(ways)
+        known = np.zeros((config.context, len(config.axes)), np.float32) if previous is None else previous
 
         def batch(rows: list[np.ndarray]) -> torch.Tensor:
             return torch.from_numpy(np.stack(rows)).to(self.device).repeat(len(plan), 1, 1)
 
         controls = {name: batch([way.rows[name] for way in ways]) for name in ways[0].rows}
         heard = batch([inputs.heard(begins[i]) for i in owners])
-        flags = (part.repeat_interleave(count, 0).to(self.device) for part in (source, keep))
-        context = net.embed(heard, controls, batch([past] * count), *flags)
+        apart = torch.from_numpy(np.stack([way.apart for way in ways])).to(self.device) / net.axis_spread
+        past = torch.from_numpy(known).to(self.device) + apart[:, : config.context]
+        flags = (part.repeat_interleave(len(ways), 0).to(self.device) for part in (source, keep))
+        context = net.embed(heard, controls, past.repeat(len(plan), 1, 1), *flags)
 
         def guess(x: torch.Tensor, step: int) -> torch.Tensor:
             share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)
             return net.guess(x, share, context)
 
         blend = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
-        if count == len(begins):
+        if not any(way.apart[config.context :].any() for way in ways):
             return guided(guess, blend)
-        shares, apart = (
-            torch.from_numpy(np.stack([part[config.context :] for part in parts])).to(self.device)
-            for parts in ([way.share for way in ways], [way.apart for way in ways])
-        )
+        shares = torch.from_numpy(np.stack([way.share for way in ways])).to(self.device)
         owner = torch.tensor(owners, device=self.device)
-        return mixed(guided(guess, blend), owner, shares, apart / net.axis_spread, self.kept)
+        return mixed(guided(guess, blend), owner, shares, apart[:, config.context :], self.kept)
 
     def perform(
         self, features: SpeechFeatures, tracks: ControlTracks, fps: float, frames: int, seed: int, steps: int
     ) -> MotionSequence:
         """The performance of `frames` frames at `fps`, for controls of as many rows."""
-        times_s = np.arange(frames) / fps
+        tracks, times_s = conditions.unhurried(tracks), np.arange(frames) / fps
         grid_s = np.arange(int(np.ceil(frames / fps * MOTION_RATE_HZ)) + MARGIN_FRAMES) / MOTION_RATE_HZ
         asked = conditions.tracks_at(tracks, grid_s, MOTION_RATE_HZ)
         departures = self.departures(features, asked, seed, steps).values

@@ -62,17 +62,19 @@ def mixed(
 ) -> Denoise:
     """Sequences that are each a mixture of guesses, frame by frame.
 
+    x_0 = sum_n s_n (f_n(x_t + sqrt(alpha-bar_t) d_n) - d_n)
+
     Args:
         denoise: takes N sequences, of which number n is a guess for sequence `owner[n]`.
         owner: (N,).
-        shares: (N, T), of the guesses for one sequence; they sum to 1 in every frame.
-        apart: (N, T, M), what guess n has beyond the mixture: it is shown the sequence as if all of it were its own.
+        shares: s (N, T), of the guesses for one sequence; they sum to 1 in every frame.
+        apart: d (N, T, M), what guess n has beyond the mixture: it is shown the sequence as if all of it were its own.
         kept: (S,) alpha-bar of the schedule.
     """
     members = (owner == torch.arange(int(owner.max()) + 1, device=owner.device)[:, None]).to(shares.dtype)
 
     def mix(x: torch.Tensor, step: int) -> torch.Tensor:
-        guesses = denoise(x[owner] + kept[step].sqrt() * apart, step) * shares[..., None]
+        guesses = shares[..., None] * (denoise(x[owner] + kept[step].sqrt() * apart, step) - apart)
         return (members @ guesses.flatten(1)).view_as(x)
 
     return mix
