@@ -289,3 +289,16 @@ def test_lashes_of_no_closing_lid_reach_further_than_they_are_long():
     for blink in np.linspace(0.52, 0.535, 31):
         closing = draw(still, shape, (float(blink), 0.0, 0.0))
         assert np.abs(closing[beyond] - open_eye[beyond]).max() < 12
+
+
+def test_narrow_eyes_open_as_far_in_surprise_as_open_ones():
+    def raised_px(shape: EyeShape) -> float:
+        eye, lids = Eye(picture(shape), shape), torch.tensor([[0.0, 0.0, 1.0]])
+        upper, lower, meeting = (edge.view(1, 1, 1, -1) for edge in eye.edges)
+        still, surprised = (eye._lids(upper, lower, meeting, w * lids, torch.zeros(1))[0] for w in (0, 1))
+        return float((still - surprised).max())
+
+    wide = almond()
+    narrow = replace(wide, upper=0.7 * wide.upper, lower=0.7 * wide.lower)
+    assert raised_px(wide) > 5
+    assert raised_px(narrow) == pytest.approx(raised_px(wide), rel=0.05)

@@ -18,6 +18,10 @@ EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 LIDS_FOLLOW_UP = (0.75, 0.525)  # of the iris's way: how far the upper and the lower lid go along
 LIDS_FOLLOW_DOWN = (0.65, 0.75)  # so that the eye stays whole: lids that cut the iris hide where it looks
 NARROW, OPEN = 0.18, 0.33  # apertures: so far goes the lid of an open eye, and that of a slit not at all
+SQUINT_LOWERS, WIDE_RAISES = (
+    0.22,
+    0.34,
+)  # of an open eye's opening: how far the upper lid goes in a squint and in surprise
 LID_STRETCH = 0.75  # of the skin between lid and brow: how much of it a closing lid pulls down
 LID_LEAST = 0.5  # of that skin: what stays of it above a raised lid
 LID_SPARE = 0.045  # of the eye's width: how far from its landmarks a moving lid's edge begins
@@ -46,6 +50,7 @@ class Eye(torch.nn.Module):
         self.half_width = int(np.ceil(0.75 * shape.width))
         self.half_height = int(np.ceil(0.85 * shape.width))
         self.opening_px = max(shape.aperture * shape.width, 1.0)
+        self.raises = WIDE_RAISES * float(np.clip(OPEN / max(shape.aperture, NARROW), 1, None))  # slits open as far
         upper_down, lower_down = LIDS_FOLLOW_DOWN
         self.follow_down = upper_down * float(np.clip((shape.aperture - NARROW) / (OPEN - NARROW), 0, 1)), lower_down
         centre = shape.corner + shape.along * shape.width / 2
@@ -134,11 +139,11 @@ class Eye(torch.nn.Module):
             turn_down * torch.where(turn_down > 0, down, up)
             for up, down in zip(LIDS_FOLLOW_UP, self.follow_down, strict=True)
         )
-        upper_open = upper + upper_most * profile + opening * (0.22 * squint - 0.22 * wide)
+        upper_open = upper + upper_most * profile + opening * (SQUINT_LOWERS * squint - self.raises * wide)
         lower_open = lower + lower_most * profile - opening * 0.30 * squint
         upper_now = torch.lerp(upper_open, meeting + 0.6, blink)
         lower_now = torch.lerp(lower_open, meeting, blink)
-        held = upper_most / self.opening_px + 0.22 * (squint - wide)
+        held = upper_most / self.opening_px + SQUINT_LOWERS * squint - self.raises * wide
         closing = torch.lerp(held, torch.ones_like(held), blink).clamp(0, 1)
         return upper_now, torch.maximum(lower_now, torch.minimum(upper_now, meeting)), closing
 
