@@ -177,7 +177,10 @@ def render_all(portraits: list[Path], speech: Path, folder: Path, size: int, sec
             options = RenderOptions(size=size, **choice)
             analysis = analysis or analyse(read_portrait(portrait), options, device)
             motion = move(features, options, frames, seed, device)
-            motion = shut_lips(motion) if name == SHUT else still_head(motion) if name.endswith(STILL) else motion
+            if name == SHUT:
+                motion = shut_lips(motion)
+            elif name.endswith(STILL):
+                motion = still_head(motion)
             write_video(draw(analysis, motion, options, device), video, size)
             print(video, file=sys.stderr, flush=True)
 

@@ -18,10 +18,8 @@ EYEBALL_SHARE = 0.42  # eyeball radius / lid opening width: 12 mm / 29 mm
 LIDS_FOLLOW_UP = (0.75, 0.525)  # of the iris's way: how far the upper and the lower lid go along
 LIDS_FOLLOW_DOWN = (0.65, 0.75)  # so that the eye stays whole: lids that cut the iris hide where it looks
 NARROW, OPEN = 0.18, 0.33  # apertures: so far goes the lid of an open eye, and that of a slit not at all
-SQUINT_LOWERS, WIDE_RAISES = (
-    0.22,
-    0.34,
-)  # of an open eye's opening: how far the upper lid goes in a squint and in surprise
+SQUINT_LOWERS = 0.22  # of the opening: how far the upper lid comes down in a squint
+WIDE_RAISES = 0.34  # of an open eye's opening: how far it goes up in surprise
 LID_STRETCH = 0.75  # of the skin between lid and brow: how much of it a closing lid pulls down
 LID_LEAST = 0.5  # of that skin: what stays of it above a raised lid
 LID_SPARE = 0.045  # of the eye's width: how far from its landmarks a moving lid's edge begins

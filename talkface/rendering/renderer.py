@@ -204,15 +204,18 @@ def _skin(still: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
     """Median colour (3,) 0-1 of the cheeks and the chin, and the brightness 0-1 of the face's highlights."""
     marks = np.clip(landmarks[[50, 280, 205, 425, 199, 101, 330]].round().astype(int), 0, still.shape[0] - 1)
     patches = [still[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5].reshape(-1, 3) for x, y in marks]
+    face = _face(still, landmarks).mean(-1)
+    return (np.median(np.concatenate(patches), axis=0) / 255).astype(np.float32), float(np.percentile(face, 96) / 255)
+
+
+def _face(still: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The part (h, w, 3) of the picture that the face's landmarks lie in."""
     x0, y0 = np.clip(landmarks[:SURFACE_COUNT].min(0), 0, None).astype(int)
     x1, y1 = landmarks[:SURFACE_COUNT].max(0).astype(int)
-    face = still[y0 : y1 + 1, x0 : x1 + 1].mean(-1)
-    return (np.median(np.concatenate(patches), axis=0) / 255).astype(np.float32), float(np.percentile(face, 96) / 255)
+    return still[y0 : y1 + 1, x0 : x1 + 1]
 
 
 def _darkest(still: np.ndarray, landmarks: np.ndarray) -> float:
     """Brightness 0-1 of the darkest that is seen, in the face or around it."""
-    x0, y0 = np.clip(landmarks[:SURFACE_COUNT].min(0), 0, None).astype(int)
-    x1, y1 = landmarks[:SURFACE_COUNT].max(0).astype(int)
-    parts = (still, still[y0 : y1 + 1, x0 : x1 + 1])
+    parts = (still, _face(still, landmarks))
     return float(min(np.percentile(part.mean(-1), DARKEST_PERCENT) for part in parts) / 255)
