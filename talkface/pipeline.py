@@ -124,7 +124,7 @@ def draw(
 
     size = int(analysis.crop.size) if options.full else options.size
     farthest = float(motion.values[:, MotionSpace.index("headDistance")].max())
-    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size, device, farthest)
+    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size, device, farthest, inset=options.full)
     if options.full:
         from talkface.rendering.compose import full_frames
 

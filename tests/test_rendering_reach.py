@@ -10,13 +10,15 @@ import torch
 
 from talkface.analysis import analyse
 from talkface.options import RenderOptions
-from talkface.rendering.reach import EYE_WIDTH, LEAST_DEG, YawReach
+from talkface.rendering.reach import EYE_WIDTH, LEAST_DEG, MOST_SUNK, Reach
 from talkface.rendering.renderer import Renderer
 from talkface.space import LARGEST_TURN_DEG, MotionSpace
 from talkface.types import Portrait
 from tests.test_rendering_renderer import pose
 
-YAW, GAZE = MotionSpace.columns("headYaw", "gazeYaw")
+YAW, GAZE, Y = MotionSpace.columns("headYaw", "gazeYaw", "headY")
+PIVOT = np.array([0.0, -5.0, -100.0])
+UNCUT = np.empty((0, 3)), PIVOT, 6.0
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,28 @@ def test_no_eye_becomes_a_slit_or_a_smear(turned):
 
 def test_the_eyes_go_on_looking_where_they_looked():
     asked = np.concatenate([pose(headYaw=15, gazeYaw=-9), pose(headYaw=-15), pose(headYaw=1)])
-    drawn = YawReach(np.inf, 7.0).within(asked)
+    drawn = Reach(np.inf, 7.0, *UNCUT).within(asked)
     assert 6 < drawn[0, YAW] <= 7
     assert np.array_equal(drawn[1:], asked[1:])
     assert np.allclose(drawn[:, YAW] + drawn[:, GAZE], asked[:, YAW] + asked[:, GAZE])
+
+
+def test_a_crown_that_the_border_cuts_is_held_there_while_the_head_nods():
+    crown = np.array([[-4.0, 16.0, 7.0], [0.0, 16.0, 7.0], [4.0, 16.0, 7.0]])
+    held = Reach(np.inf, np.inf, crown, PIVOT, unit_cm=6.0)
+    asked = np.concatenate([pose(headPitch=-10), pose(headPitch=-10, headRoll=8), pose(headY=0.5), pose(headPitch=6)])
+    drawn = held.within(asked)
+    assert np.array_equal(np.delete(drawn, Y, 1), np.delete(asked, Y, 1))
+    for nod in (0, 2):
+        y, z = crown[1, 1:]
+        turn = np.radians(asked[nod, MotionSpace.index("headPitch")])
+        height, depth = y * np.cos(turn) + z * np.sin(turn) - 5, z * np.cos(turn) - y * np.sin(turn) - 100
+        sunk = drawn[nod, Y] + (y - 5 - height * (z - 100) / depth) / 6
+        assert MOST_SUNK / 2 < sunk < MOST_SUNK
+    assert drawn[1, Y] < drawn[0, Y] - 0.03  # one of its ends comes down further
+    assert drawn[3, Y] == 0  # chins rise as they like
+
+
+def test_a_whole_head_nods_as_it_is_asked():
+    asked = np.concatenate([pose(headPitch=-10), pose(headY=0.3)])
+    assert np.array_equal(Reach(np.inf, np.inf, *UNCUT).within(asked), asked)

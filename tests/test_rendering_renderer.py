@@ -264,7 +264,7 @@ def test_the_whole_picture_has_no_seam(analysis):
     height, width = analysis.image.shape[:2]
     crop = native_crop(Crop(analysis.crop.x0 + 0.3, analysis.crop.y0, analysis.crop.size * 0.97), (height, width))
     assert crop.size % 8 == 0 and (crop.x0 + 0.5) % 1 == 0
-    renderer = Renderer(analysis.image, analysis.fit, crop, size=int(crop.size))
+    renderer = Renderer(analysis.image, analysis.fit, crop, size=int(crop.size), inset=True)
     motion = MotionSequence(np.concatenate([pose(), pose(headYaw=10, jawOpen=0.4, speaking=1)]), 25.0)
     still, moved = full_frames(analysis.image, renderer, crop, motion)
     even = analysis.image[: height // 2 * 2, : width // 2 * 2]

@@ -51,7 +51,8 @@ def still_fields(canvas: Canvas, mesh, still: np.ndarray) -> Fields:
     xy = np.stack(np.meshgrid(centres, centres), -1)
     depth = np.full((cells, cells), float(canvas.points[:, 2].mean()), np.float32)
     basis = np.zeros((len(canvas.camera_dynamics), cells, cells, 3), np.float32)
-    return Fields(unproject(xy, depth, canvas.camera), basis, np.ones((cells, cells), np.float32))
+    rigidity = np.ones((cells, cells, 2), np.float32)
+    return Fields(unproject(xy, depth, canvas.camera), basis, rigidity, cut=np.empty((0, 3)))
 
 
 def draw_pair(sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from talkface.rendering.lip_edges import settle
 from talkface.rendering.lips import lip_line, release_shares, with_own
 from talkface.rendering.mouth import Mouth
 from talkface.rendering.plates import make_plates
-from talkface.rendering.reach import yaw_reach
+from talkface.rendering.reach import head_reach
 from talkface.rendering.refiner import Refiner
 from talkface.rendering.sampling import sample_grid, texture_grid
 from talkface.rendering.scene import Scene, Stage, moving_window
@@ -48,6 +48,7 @@ class Renderer:
         size: side of the frames in pixels.
         device: where to compute.
         farthest: largest head distance that will be asked for; the surroundings of the crop are prepared for it.
+        inset: the frames go back into the portrait, so that their border has to stand still.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Renderer:
         size: int = 512,
         device: str | torch.device = "cpu",
         farthest: float = 1.0,
+        inset: bool = False,
     ) -> None:
         self.device = torch.device(device)
         self.size = size
@@ -65,11 +67,12 @@ class Renderer:
         canvas_px = max(size, round(wide.size / crop.size * size / 8) * 8)
         self.still = still_frame(image, wide, canvas_px)
         canvas = make_canvas(fit, wide, canvas_px)
-        fields = make_fields(canvas, fit.mesh, self.still)
+        fields = make_fields(canvas, fit.mesh, self.still, inset)
         view = _view(canvas, crop, wide, size, self.still)
         pivot = (fit.rotation @ NECK_PIVOT_CM + fit.translation).astype(np.float32)
         whole = coarser(fields, FIELDS_PER_CELL)
-        self.reach = yaw_reach(fields, canvas, pivot)
+        self.cm_per_interocular = canvas.interocular_px * -fit.translation[2] / canvas.camera.focal_px
+        self.reach = head_reach(fields, canvas, pivot, self.cm_per_interocular)
         skin, highlight = _skin(self.still, canvas.landmarks)
         shapes = shut_if_hidden(self.still, eye_shapes(canvas.landmarks), skin)
         head_basis = _head_basis(whole, shapes, canvas_px, glasses(self.still, canvas.landmarks))
@@ -88,7 +91,6 @@ class Renderer:
         self.texture = torch.from_numpy(texture(self.still)).to(self.device)
         self.own = torch.from_numpy(np.asarray(fit.dynamics, np.float32)).to(self.device)
         self.released = torch.from_numpy(release_shares(fit.dynamics, line.gap_px / line.length)).to(self.device)
-        self.cm_per_interocular = canvas.interocular_px * -fit.translation[2] / canvas.camera.focal_px
         self.backdrop = torch.from_numpy(self.still[:size, :size].copy()).to(self.device)
 
     def frames(self, motion: MotionSequence) -> Iterator[np.ndarray]:

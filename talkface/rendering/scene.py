@@ -81,7 +81,7 @@ class Window:
 
 def moving_window(fields: Fields, size: int) -> Window:
     """Where rigidity or basis are not zero, with a margin of two cells, on a canvas of `size` pixels a side."""
-    moves = (fields.rigidity > 1e-3) | (np.abs(fields.basis).max((0, 3)) > 1e-3)
+    moves = (fields.rigidity > 1e-3).any(-1) | (np.abs(fields.basis).max((0, 3)) > 1e-3)
     cells = len(moves)
     bounds = []
     for axis in (1, 0):

@@ -25,6 +25,7 @@ CELLS = 128  # about this many cells a side carry the head's motion
 FIELDS_PER_CELL = 2
 NECK_PIVOT_CM = np.array([0.0, -5.0, -1.5])  # about which the head turns, in the axes of `types.FaceMesh`
 GRAZING_NORMAL = 0.45  # z of a normal: surfaces seen at a more grazing angle would fold when the head turns
+STEEPEST = 1.6, 3.0  # cm of depth per cm to the sides and up or down: steeper ones fold in turns and in nods
 NOSE_TIP, CHIN = 1, 152
 MOST_RAISED, FREE = 0.8, 0.12
 """Of the way to the canvas's lower border, near it: nothing rises further, or the border would follow into the frame.
@@ -38,12 +39,14 @@ class Fields:
     Attributes:
         positions: (G, G, 3) camera space, cm.
         basis: (K, G, G, 3) displacement per unit of each dynamics axis, camera space, cm.
-        rigidity: (G, G) 0-1, how far a cell follows the head's rotation.
+        rigidity: (G, G, 2) 0-1, how far a cell follows the head's turns and shifts, sideways and up or down.
+        cut: (N, 3) positions where the canvas's upper border cuts the head, N = 0 if it is whole.
     """
 
     positions: np.ndarray
     basis: np.ndarray
     rigidity: np.ndarray
+    cut: np.ndarray
 
 
 def cell_centres(canvas_size: int, cells: int) -> np.ndarray:
@@ -56,10 +59,11 @@ def cell_size(canvas_px: int) -> int:
     return max(d for d in range(1, max(1, round(canvas_px / CELLS)) + 1) if canvas_px % d == 0)
 
 
-def make_fields(canvas: Canvas, mesh: FaceMesh, still: np.ndarray) -> Fields:
+def make_fields(canvas: Canvas, mesh: FaceMesh, still: np.ndarray, inset: bool = False) -> Fields:
     """Lift the portrait to 2.5 D: rasterise the face in the portrait's pose and extend it smoothly beyond itself.
 
-    `still` (S, S, 3) uint8 is the portrait on the canvas; its edges tell where the head ends.
+    `still` (S, S, 3) uint8 is the portrait on the canvas; its edges tell where the head ends. An `inset` one's border
+    stands still.
     """
     cells = canvas.size // cell_size(canvas.size) * FIELDS_PER_CELL
     shell = np.isin(mesh.parts, [FACE_PARTS.index("face"), FACE_PARTS.index("head")])
@@ -77,15 +81,14 @@ def make_fields(canvas: Canvas, mesh: FaceMesh, still: np.ndarray) -> Fields:
 
     face_size = float(np.sqrt(on_face.sum()))
     basis = _extend_basis(basis, on_face, face_size)
-    depth = _extend_depth(depth, on_face, face_size)
+    cell_cm = canvas.size / cells / canvas.camera.focal_px * float(np.median(depth[on_face]))
+    depth = _extend_depth(depth, on_face, covered, face_size, cell_cm)
     centres = cell_centres(canvas.size, cells)
     xy = np.stack(np.meshgrid(centres, centres), -1)
     chin_row = (canvas.landmarks[CHIN, 1] + 0.5) * cells / canvas.size
-    return Fields(
-        positions=unproject(xy, depth, canvas.camera),
-        basis=basis,
-        rigidity=rigidity(still, covered, chin_row, face_size),
-    )
+    positions = unproject(xy, depth, canvas.camera)
+    rigid, cut = rigidity(still, covered, chin_row, face_size, inset)
+    return Fields(positions, basis, rigid, cut=positions[0, cut])
 
 
 def _trusted(front: np.ndarray, canvas: Canvas) -> np.ndarray:
@@ -114,17 +117,20 @@ def _extend_basis(basis: np.ndarray, on_face: np.ndarray, face_size: float) -> n
     return np.moveaxis(extended.reshape(len(basis), 3, *on_face.shape), 1, 3).astype(np.float32)
 
 
-def _extend_depth(depth: np.ndarray, on_face: np.ndarray, face_size: float) -> np.ndarray:
-    """Carry the depth over hair and neck, receding gently, and soften it near the silhouette so that it cannot fold."""
+def _extend_depth(
+    depth: np.ndarray, on_face: np.ndarray, covered: np.ndarray, face_size: float, cell_cm: float
+) -> np.ndarray:
+    """Carry the depth over hair, ears and neck: back to where the head's outline lies, but no more steeply than a turn
+    can show without a fold."""
     near, distance = nearest_fill(depth, on_face)
-    sigma = face_size * 0.08
-    extended = near + (blur(near, sigma) - near) * np.clip(distance / (2 * sigma), 0, 1)
-    smooth = blur(extended, face_size * 0.22)
-    extended = extended + (smooth - extended) * smoothstep((distance / face_size - 0.08) / 0.3)
-    extended = extended + np.clip(distance / face_size, 0, 0.5) * 5.0
+    outline = blur(nearest_fill(depth, covered)[0], face_size * 0.08)
+    outline = np.where(ndimage.binary_fill_holes(on_face), near, outline)
+    edge = near + (blur(near, face_size * 0.08) - near) * np.clip(distance / (face_size * 0.16), 0, 1)
+    across = ndimage.distance_transform_edt(~on_face, sampling=(STEEPEST[1], STEEPEST[0])) * cell_cm
+    extended = np.minimum(outline, edge + across)
     soft = blur(extended, face_size * 0.06)
     inner = np.clip(blur(on_face.astype(np.float32), face_size * 0.05) * 2 - 1, 0, 1)
-    return (extended * inner + soft * (1 - inner)).astype(np.float32)
+    return (near * inner + soft * (1 - inner)).astype(np.float32)
 
 
 class Sheet(torch.nn.Module):
@@ -147,7 +153,8 @@ class Sheet(torch.nn.Module):
         self.register_buffer("centres", torch.from_numpy(np.stack([x, y])))
         self.register_buffer("positions", _channels_first(fields.positions[rows, columns]).flatten())
         self.register_buffer("basis", _channels_first(basis).flatten(1))
-        self.register_buffer("rigidity", _channels_first(fields.rigidity[rows, columns, None]).flatten())
+        sideways_and_up = fields.rigidity[rows, columns]
+        self.register_buffer("rigidity", _channels_first(sideways_and_up[..., [0, 1, 1]]))
         self.register_buffer("pivot", torch.as_tensor(pivot, dtype=torch.float32).view(3, 1))
         camera: Camera = canvas.camera
         self.register_buffer("focal", torch.tensor([-camera.focal_px, camera.focal_px], dtype=torch.float32).view(2, 1))
@@ -231,15 +238,13 @@ def coarser(fields: Fields, factor: int) -> Fields:
     """The same fields on a grid with `factor` times fewer cells a side."""
 
     def shrink(values: np.ndarray) -> np.ndarray:
-        cells = fields.rigidity.shape[0] // factor
-        lead = values.shape[:-3] if values.ndim == 4 else ()
-        tail = values.shape[-1:] if values.ndim > 2 else ()
-        blocks = values.reshape(*lead, cells, factor, cells, factor, *tail)
-        axes = (len(lead) + 1, len(lead) + 3)
-        return blocks.mean(axis=axes)
+        cells = values.shape[-2] // factor
+        blocks = values.reshape(*values.shape[:-3], cells, factor, cells, factor, values.shape[-1])
+        return blocks.mean(axis=(-4, -2))
 
     return Fields(
         positions=shrink(fields.positions),
         basis=shrink(fields.basis),
         rigidity=shrink(fields.rigidity),
+        cut=fields.cut,
     )
