@@ -20,6 +20,7 @@ from benchmarks.quality import columns_of, medians, summary_table
 from benchmarks.seams import LIDS, Performance, above, changes
 from benchmarks.seams import report as seams_report
 from benchmarks.transfer import Curves, report
+from benchmarks.turns import damage
 from talkface.face.model import FaceModel
 from talkface.pose import rotation
 from talkface.space import DYNAMICS_AXES, MotionSpace
@@ -233,3 +234,15 @@ def test_what_two_devices_made_is_compared_axis_by_axis_and_frame_by_frame():
     assert "0.2500 (headPitch)" in apart(one, other)
     assert "28.1 dB" in apart(one, other), "255 / 10 is 28.1 dB, and the worst frame counts"
     assert apart(one, other) in devices_report([one, other])
+
+
+def test_folds_and_smears_are_counted_by_what_there_is_to_see():
+    x, y = np.meshgrid(np.arange(0.0, 400, 4), np.arange(0.0, 400, 4))
+    still, shifted = np.zeros((2, *x.shape)), np.stack([np.full_like(x, 7), np.full_like(x, -3)])
+    folded = np.stack([np.where(y < 100, -2 * (x - 200), 0), 0 * x])  # the upper quarter is mirrored
+    stretched = np.stack([0 * x, np.where(x < 200, 1.5 * y, 0)])
+    found = damage(np.stack([still, shifted, folded, stretched]), 4.0, np.ones_like(x))
+    assert np.allclose(found.folded, [0, 0, 25, 0], atol=2)
+    assert np.allclose(found.smeared[[0, 1, 3]], [0, 0, 50], atol=2)
+    plain_above = damage(folded[None], 4.0, np.where(y < 110, 0.0, 1.0))
+    assert plain_above.folded[0] == 0

@@ -49,7 +49,7 @@ def test_a_turned_head_turns_less_further_away(turned):
 
 def test_no_eye_becomes_a_slit_or_a_smear(turned):
     for reach in (-turned.reach.left_deg, turned.reach.right_deg):
-        turn, shift = turned._head_motion(pose(headYaw=float(np.clip(reach, -17, 17))))
+        turn, shift = turned.head_motion(pose(headYaw=float(np.clip(reach, -17, 17))))
         flow = turned.head.flow(torch.zeros(1, MotionSpace.size - MotionSpace.speaking - 1), turn, shift)
         for eye in turned.eyes:
             corners = torch.stack([eye.origin, eye.origin + eye.axes[0] * eye.width], 1).view(1, 2, 1, 2)

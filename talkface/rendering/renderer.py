@@ -110,7 +110,7 @@ class Renderer:
         """As `draw`, left on the device."""
         values = self.reach.within(values)
         motion = torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
-        turn, shift = self._head_motion(values)
+        turn, shift = self.head_motion(values)
         speaking = motion[:, MotionSpace.speaking].view(-1, 1)
         spoken = motion[:, MotionSpace.dynamics]
         asked = with_own(self.own, spoken, speaking, self.released)
@@ -133,7 +133,7 @@ class Renderer:
                 frames[:, rows, columns, channel] = strip[:, channel]
         return frames
 
-    def _head_motion(self, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def head_motion(self, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Turn (B, 3, 3) and shift (B, 3) in cm of the head in camera space."""
         yaw, pitch, roll, x, y, _ = np.asarray(values, np.float64)[:, MotionSpace.pose].T
         turn = rotation(yaw, pitch, roll)

@@ -79,7 +79,7 @@ def _around(inside: np.ndarray, width: float) -> np.ndarray:
 
 
 def _border_shares(head: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """0 on the border of a square of `size` cells, 1 further in: for movements sideways (1, size), up or down (size, 1).
+    """0 on the border of `size` cells a side, 1 further in: for movements sideways (1, size), up or down (size, 1).
 
     They are 1 where the `head` (rows above the chin, size) begins, so that not the hair is stretched but the background
     behind it, and rise gently if the border cuts the hair.
