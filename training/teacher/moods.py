@@ -12,12 +12,12 @@ from training.teacher.life import Style
 _STYLES: dict[str, Style] = {
     "neutral": Style(),
     "happy": Style(head=1.15, pace=1.15, pitch_deg=1.0, brow=1.2, warmth=1.3, lids=0.7),
-    "sad": Style(head=0.65, pace=0.7, pitch_deg=-3.0, gaze_pitch_deg=-3.0, blink=0.85, brow=0.6, warmth=0.1, lids=1.2),
+    "sad": Style(head=0.65, pace=0.7, pitch_deg=-3.0, gaze_pitch_deg=-3.0, blink=0.85, brow=0.6, warmth=0.1, lids=0.8),
     "angry": Style(head=1.1, pace=1.25, pitch_deg=-2.0, gaze_pitch_deg=1.0, blink=0.8, brow=0.4, warmth=0.0, lids=0.6),
     "surprised": Style(head=1.1, pace=1.1, pitch_deg=1.5, blink=0.8, brow=0.6, warmth=0.5, lids=0.2),
     "afraid": Style(head=0.8, pace=1.35, pitch_deg=0.5, blink=1.3, brow=0.6, warmth=0.0, lids=0.2),
     "disgusted": Style(head=0.95, pace=0.9, pitch_deg=1.0, blink=1.1, brow=0.5, warmth=0.0, lids=0.8),
-    "contempt": Style(head=0.85, pace=0.85, pitch_deg=2.0, gaze_pitch_deg=-2.0, brow=0.7, warmth=0.3, lids=1.2),
+    "contempt": Style(head=0.85, pace=0.85, pitch_deg=2.0, gaze_pitch_deg=-2.0, brow=0.7, warmth=0.3),
 }
 
 _SCALES = ("head", "pace", "blink", "brow", "warmth", "lids")
