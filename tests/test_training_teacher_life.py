@@ -201,7 +201,7 @@ def test_some_blinks_come_in_pairs_and_some_are_long():
     assert 0.05 < (gaps_s < 0.61).mean() < 0.3
     assert 0.03 < long.mean() < 0.25
     lids = eyes.lid_curve(events, np.arange(30_000) / 100)[:, 0] > 0.98
-    held = next(blink for blink in events if blink.held_s > 0.2)
+    held = next(blink for blink in events if blink.held_s > 0.1)
     assert lids[round(held.shut_s * 100) + 2 : round((held.shut_s + held.held_s) * 100) - 2].all()
 
 

@@ -1,7 +1,7 @@
 """Blinks, gaze and how far lids hang: events drawn from the seed and the voice, read at any frame times.
 
 Eyes that are evenly open between evenly short blinks look dead. VASA-1's lids have another height after every other
-blink, come up again slowly, stay shut for a moment at the end of a thought, and blink twice in a row.
+blink, come up again slowly, stay shut a little longer at times, and blink twice in a row.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SHUT_S = 0.05
 """A lid stays shut longer than one 25-fps frame, so that every blink is drawn fully closed."""
 
 _PAIR_SHARE, _PAIR_GAP_S = 0.16, (0.42, 0.6)
-_LONG_SHARE, _LONG_S = 0.12, (0.12, 0.4)
+_LONG_SHARE, _LONG_S = 0.12, (0.03, 0.1)
 """Of the blinks, how many stay shut for longer, and by how much."""
 
-_LID_LEVEL, _LID_CHANGE = (0.02, 0.13), 0.14
+_LID_LEVEL, _LID_CHANGE = (0.0, 0.08), 0.1
 """Between which heights a person's lids hang, as shares of a blink, and by how much they differ from blink to blink."""
-_HEAVY_SHARE, _HEAVY, _HEAVY_S = 0.3, (0.1, 0.25), (0.2, 0.9)
+_HEAVY_SHARE, _HEAVY, _HEAVY_S = 0.3, (0.06, 0.16), (0.2, 0.6)
 """Of the ends of phrases, how many lids grow heavy at; by how much, and for how long."""
-_LOWEST_LID, _HIGHEST_LID = 0.3, 0.3
+_LOWEST_LID, _HIGHEST_LID = 0.2, 0.3
 
 _HOLD_MAIN_S = (1.2, 3.6)
 _HOLD_AWAY_S = (0.6, 1.5)

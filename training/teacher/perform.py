@@ -19,7 +19,7 @@ from training.teacher.articulation import articulate
 from training.teacher.moods import add_emotion, emotion_style
 from training.teacher.rhythm import Rhythm, rhythm_of
 
-LIDS_WITH_BROWS = 0.4
+LIDS_WITH_BROWS = 0.25
 """How far brows take the lids along, up and down, as a share of a blink: low lids under low brows look intent, not
 tired."""
 
