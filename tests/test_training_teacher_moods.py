@@ -59,6 +59,16 @@ def test_sadness_slows_and_lowers_and_happiness_enlivens():
     assert emotion_style(strengths(sad=0.0)) == emotion_style(strengths())
 
 
+def test_bearing_changes_in_proportion_to_the_emotion():
+    """A trace of anger must not take all warmth away."""
+    half, trace = (emotion_style(strengths(angry=strength)) for strength in (0.5, 0.05))
+    assert half.warmth == pytest.approx(0.5)
+    assert trace.warmth == pytest.approx(0.95)
+    assert emotion_style(strengths(angry=1.0)).warmth == 0
+    both = emotion_style(strengths(angry=0.5, sad=0.5))
+    assert both.warmth == pytest.approx(0.5 * 0.55)
+
+
 def test_a_blink_closes_wide_and_squinting_eyes():
     dynamics = np.zeros((2, len(DYNAMICS_AXES)))
     dynamics[1, [COLUMN("eyeBlinkLeft"), COLUMN("eyeBlinkRight")]] = 1

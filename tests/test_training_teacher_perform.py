@@ -12,7 +12,7 @@ from talkface.space import DYNAMICS_AXES, MotionSpace
 from talkface.types import FEATURE_RATE_HZ, Controls, ControlTracks, SpeechFeatures
 from training.teacher import perform as perform_module
 from training.teacher.articulation import Articulation
-from training.teacher.perform import perform
+from training.teacher.perform import perform, smile_of_speech
 
 HEAD = MotionSpace.columns("headYaw", "headPitch", "headRoll")
 LIDS = MotionSpace.columns("eyeBlinkLeft", "eyeBlinkRight")
@@ -135,6 +135,26 @@ def test_gaze_control_is_the_main_direction():
     assert (still == still[0]).all()
     assert still[0, 0] >= 15
     assert still[0, 1] == 0
+
+
+def test_low_lids_go_with_low_brows():
+    awake, brows = [], []
+    for seed in range(8):
+        values = values_of(seed=seed, duration_s=20)
+        between = values[:, LIDS].max(1) < 0.35
+        wide = values[:, MotionSpace.index("eyeWideLeft")] - values[:, LIDS[0]]
+        high = values[:, MotionSpace.index("browInnerUp")] - values[:, MotionSpace.index("browDownLeft")]
+        awake, brows = [*awake, *wide[between]], [*brows, *high[between]]
+    assert np.corrcoef(awake, brows)[0, 1] > 0.3
+
+
+def test_a_warm_face_widens_its_open_mouth_by_smiling_unless_it_is_round():
+    dynamics = np.zeros((3, len(DYNAMICS_AXES)))
+    dynamics[1:, DYNAMICS_AXES.index("jawOpen")] = 0.6
+    dynamics[2, DYNAMICS_AXES.index("mouthPucker")] = 0.6
+    closed, wide, rounded = smile_of_speech(dynamics)
+    assert wide > 2 * closed
+    assert rounded == closed
 
 
 def test_emotion_comes_softly_and_stays():

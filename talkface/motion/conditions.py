@@ -279,7 +279,7 @@ def touching(dynamics: np.ndarray, pressed: np.ndarray, rate_hz: float) -> np.nd
 def blinks(departure: np.ndarray) -> bool:
     """Whether the lids close in departures (T, len(AXES)) and open again; taken for granted where there is no time."""
     lids = departure[:, [AXES.index("eyeBlinkLeft"), AXES.index("eyeBlinkRight")]].min(1)
-    return len(lids) < TIME_TO_BLINK or bool((lids > LOW_LIDS[1]).any() and lids[-1] < LOW_LIDS[0])
+    return len(lids) < TIME_TO_BLINK or bool((lids > LOW_LIDS[1]).any() and lids[-1] < sum(LOW_LIDS) / 2)
 
 
 def _rise(value: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -16,23 +16,24 @@ from training.teacher.rhythm import GRID_HZ, Rhythm, smooth
 HEAD_SCALE = 1.0
 """One knob for the size of all head motion; 1 matches VASA-1."""
 
-_LIMIT_DEG = np.array([15.0, 10.0, 10.0])
+_LIMIT_DEG = np.array([16.0, 10.0, 10.0])
 _SLOW_BAND_HZ = (0.08, 0.45)
 _FAST_BAND_HZ = (0.7, 3.6)
 _SLOW_DEG = np.array([3.2, 2.4, 2.1])
-_FAST_DEG = np.array([1.05, 1.15, 0.6])
-_NOD_DEG = np.array([1.1, 3.2, 0.9])
+_FAST_DEG = np.array([1.0, 1.15, 0.55])
+_NOD_DEG = np.array([0.8, 3.2, 0.8])
 _POSTURE_DEG = np.array([5.6, 4.4, 3.6])
 _POSTURE_GAP_S = 0.8
 _IDLE_SHARE = 0.55
 """How much of a speaker's movement somebody who listens keeps."""
 _IDLE_VIGOUR = 0.5
 _IDLE_GAP_S = (0.8, 2.0)
-_STEP_DEG = 0.6
-_SPREAD_DEG = np.array([6.3, 5.3, 4.4])
+_STEP_DEG = 0.62
+_SPREAD_DEG = np.array([8.4, 5.2, 4.0])
 """Spread within `_SPREAD_WINDOW_S` before the limits bend it; a shorter clip has to reach it too."""
 _SPREAD_WINDOW_S = 8.0
 _SPREAD_GAIN = (0.6, 4.0)
+_WARMTH, _MOST_WARMTH = (0.13, 0.14), 0.5
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Style:
         blink: scale of the blink rate.
         brow: scale of how far brows play.
         warmth: scale of the hints of a smile.
+        lids: scale of how far lids hang between blinks.
     """
 
     head: float = 1.0
@@ -56,6 +58,7 @@ class Style:
     blink: float = 1.0
     brow: float = 1.0
     warmth: float = 1.0
+    lids: float = 1.0
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -128,7 +131,7 @@ def _bump(times_s: np.ndarray, at_s: float, rise_s: float, fall_s: float) -> np.
     return ease((times_s - at_s + rise_s) / rise_s) * ease((at_s + fall_s - times_s) / fall_s)
 
 
-def _add_bump(curve: np.ndarray, at_s: float, rise_s: float, fall_s: float, size: np.ndarray | float) -> None:
+def add_bump(curve: np.ndarray, at_s: float, rise_s: float, fall_s: float, size: np.ndarray | float) -> None:
     """Add a bump to `curve` (N,) or (N, C) in place, touching only the samples it covers."""
     low = max(0, int((at_s - rise_s) * GRID_HZ))
     high = min(len(curve), int((at_s + fall_s) * GRID_HZ) + 2)
@@ -155,7 +158,7 @@ def _nods(rhythm: Rhythm, rng: np.random.Generator) -> np.ndarray:
         size[1] = (0.7 if lifted else -1.0) * rng.uniform(0.5, 1.2) + 0.1 * size[1]
         rise_s, fall_s, late_s = rng.uniform(0.2, 0.3), rng.uniform(0.32, 0.5), rng.uniform(0.0, 0.12)
         if taken:
-            _add_bump(angles, at_s + late_s, rise_s, fall_s, size * _NOD_DEG * (0.4 + 0.6 * strength))
+            add_bump(angles, at_s + late_s, rise_s, fall_s, size * _NOD_DEG * (0.4 + 0.6 * strength))
     return angles
 
 
@@ -223,42 +226,32 @@ def brows(rhythm: Rhythm, seed: int, style: Style) -> tuple[np.ndarray, np.ndarr
         level, lean = np.clip(rng.normal(0.2, 0.5), -0.7, 1.1), rng.uniform(-0.35, 0.35)
         length_s, late_s = end_s - start_s, rng.uniform(0.0, 0.25)
         for curve, size in ((height, level), (tilt, lean)):
-            _add_hold(curve, start_s - 0.1 + late_s, rng.uniform(0.25, 0.45), 0.75 * length_s, 0.6, size)
+            add_hold(curve, start_s - 0.1 + late_s, rng.uniform(0.25, 0.45), 0.75 * length_s, 0.6, size)
     for at_s, strength, pitch in zip(rhythm.accent_s, rhythm.accent_strength, rhythm.accent_pitch, strict=True):
         taken, frowned = rng.random() < 0.3 + 0.5 * pitch, rng.random() < 0.2
         size = rng.uniform(0.4, 1.1) * (0.4 + 0.6 * max(strength, pitch)) * (-0.5 if frowned else 1.0)
         if taken:
-            _add_bump(height, at_s - 0.02, rng.uniform(0.16, 0.24), rng.uniform(0.3, 0.7), size)
+            add_bump(height, at_s - 0.02, rng.uniform(0.16, 0.24), rng.uniform(0.3, 0.7), size)
     play = band_noise(rng, samples, 0.08, 0.6) * 0.17 * (0.25 + 0.75 * rhythm.activity)
     height = smooth(height + play, 0.03) * ease(rhythm.times_s / 0.4) * style.brow
     up, down = 0.85 * np.tanh(np.maximum(height, 0) / 0.85), np.clip(-height, 0, 0.65)
     return up * (1 + tilt), up * (1 - tilt), down
 
 
-def _add_hold(curve: np.ndarray, at_s: float, rise_s: float, hold_s: float, fall_s: float, size: float) -> None:
+def add_hold(curve: np.ndarray, at_s: float, rise_s: float, hold_s: float, fall_s: float, size: float) -> None:
     """Add a plateau to `curve` (N,) in place: from `at_s` up, held, and down again."""
     low, high = max(0, int(at_s * GRID_HZ)), min(len(curve), int((at_s + rise_s + hold_s + fall_s) * GRID_HZ) + 2)
     since_s = np.arange(low, high) / GRID_HZ - at_s
     curve[low:high] += size * ease(since_s / rise_s) * (1 - ease((since_s - rise_s - hold_s) / fall_s))
 
 
-def lids_play(rhythm: Rhythm, seed: int) -> np.ndarray:
-    """How wide the eyes are between blinks (N,), -.5 (narrow) to .5 (wide): slow, a little wider on stresses."""
-    rng = stream(seed, "lids")
-    play = band_noise(rng, len(rhythm.activity), 0.08, 0.7) * 0.25 * (0.4 + 0.6 * rhythm.activity)
-    for at_s, strength in zip(rhythm.accent_s, rhythm.accent_strength, strict=True):
-        if rng.random() < 0.4:
-            _add_bump(play, at_s, 0.15, 0.35, rng.uniform(-0.2, 0.3) * strength)
-    return 0.5 * np.tanh(play / 0.5) * ease(rhythm.times_s / 0.4)
-
-
 def warmth(rhythm: Rhythm, seed: int, style: Style) -> np.ndarray:
-    """A hint of a smile (N, 2), left and right corner 0-1: its own level for every phrase, fading at the end of it."""
+    """How warm the face is (N, 2), left and right corner 0-1: its own level for every phrase, gone soon after it."""
     rng = stream(seed, "warmth")
     level = np.zeros((len(rhythm.activity), 2))
     for start_s, end_s in rhythm.phrase_s:
-        size = style.warmth * max(0.0, rng.normal(0.07, 0.09))
-        sides = np.array([rng.uniform(0.8, 1.0), rng.uniform(0.8, 1.0)])
-        at_s = rng.uniform(start_s, end_s)
-        _add_bump(level, at_s, max(0.3, at_s - start_s), max(0.5, end_s - at_s + 0.3), sides * size)
-    return np.clip(level, 0, 0.35) * ease(rhythm.times_s / 0.4)[:, None]
+        size = style.warmth * max(0.0, rng.normal(*_WARMTH))
+        length_s, late_s, rise_s = end_s - start_s, rng.uniform(-0.2, 0.4), rng.uniform(0.3, 0.7)
+        for side in level.T:
+            add_hold(side, start_s + late_s, rise_s, max(0.2, length_s - rise_s), 0.7, size * rng.uniform(0.8, 1.0))
+    return _MOST_WARMTH * np.tanh(level / _MOST_WARMTH) * ease(rhythm.times_s / 0.4)[:, None]

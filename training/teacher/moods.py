@@ -11,16 +11,16 @@ from training.teacher.life import Style
 
 _STYLES: dict[str, Style] = {
     "neutral": Style(),
-    "happy": Style(head=1.15, pace=1.15, pitch_deg=1.0, brow=1.2, warmth=1.3),
-    "sad": Style(head=0.65, pace=0.7, pitch_deg=-3.0, gaze_pitch_deg=-3.0, blink=0.85, brow=0.6, warmth=0.1),
-    "angry": Style(head=1.1, pace=1.25, pitch_deg=-2.0, gaze_pitch_deg=1.0, blink=0.8, brow=0.4, warmth=0.0),
-    "surprised": Style(head=1.1, pace=1.1, pitch_deg=1.5, blink=0.8, brow=0.6, warmth=0.5),
-    "afraid": Style(head=0.8, pace=1.35, pitch_deg=0.5, blink=1.3, brow=0.6, warmth=0.0),
-    "disgusted": Style(head=0.95, pace=0.9, pitch_deg=1.0, blink=1.1, brow=0.5, warmth=0.0),
+    "happy": Style(head=1.15, pace=1.15, pitch_deg=1.0, brow=1.2, warmth=1.3, lids=0.7),
+    "sad": Style(head=0.65, pace=0.7, pitch_deg=-3.0, gaze_pitch_deg=-3.0, blink=0.85, brow=0.6, warmth=0.1, lids=0.8),
+    "angry": Style(head=1.1, pace=1.25, pitch_deg=-2.0, gaze_pitch_deg=1.0, blink=0.8, brow=0.4, warmth=0.0, lids=0.6),
+    "surprised": Style(head=1.1, pace=1.1, pitch_deg=1.5, blink=0.8, brow=0.6, warmth=0.5, lids=0.2),
+    "afraid": Style(head=0.8, pace=1.35, pitch_deg=0.5, blink=1.3, brow=0.6, warmth=0.0, lids=0.2),
+    "disgusted": Style(head=0.95, pace=0.9, pitch_deg=1.0, blink=1.1, brow=0.5, warmth=0.0, lids=0.8),
     "contempt": Style(head=0.85, pace=0.85, pitch_deg=2.0, gaze_pitch_deg=-2.0, brow=0.7, warmth=0.3),
 }
 
-_SCALES = ("head", "pace", "blink", "brow", "warmth")
+_SCALES = ("head", "pace", "blink", "brow", "warmth", "lids")
 _RESTS = ("pitch_deg", "gaze_pitch_deg")
 
 _OPENING = (
@@ -51,11 +51,11 @@ _YIELDING = (0.03, 0.13)
 
 
 def emotion_style(strengths: np.ndarray) -> Style:
-    """How emotions of these strengths (8,) change the bearing: scales multiply, rests add up, each by its strength."""
+    """How emotions of these strengths (8,) change the bearing, each in proportion: scales multiply, rests add up."""
     styles = [(_STYLES[name], strength) for name, strength in zip(EMOTIONS, strengths.tolist(), strict=True)]
-    scale = {key: np.prod([getattr(style, key) ** strength for style, strength in styles]) for key in _SCALES}
+    scale = {key: np.prod([1 + strength * (getattr(style, key) - 1) for style, strength in styles]) for key in _SCALES}
     rest = {key: sum(getattr(style, key) * strength for style, strength in styles) for key in _RESTS}
-    least = {"warmth": 0.0}
+    least = {"warmth": 0.0, "lids": 0.0}
     return Style(**{key: float(np.clip(value, least.get(key, 0.5), 1.6)) for key, value in scale.items()}, **rest)
 
 

@@ -11,12 +11,22 @@ import numpy as np
 from talkface.motion.conditions import EMOTION_ONSET_S, LARGEST_AMPLITUDE, STEADY_EYES, main_gaze
 from talkface.motion.curves import ease, soft_limit
 from talkface.motion.emotion import emotion_offset
+from talkface.motion.mouth import measure
 from talkface.space import ANGLE_AXES, DYNAMICS_AXES, LARGEST_GAZE_DEG, LARGEST_TURN_DEG, MotionSpace
 from talkface.types import Controls, ControlTracks, MotionSequence, SpeechFeatures
 from training.teacher import eyes, life
 from training.teacher.articulation import articulate
 from training.teacher.moods import add_emotion, emotion_style
 from training.teacher.rhythm import Rhythm, rhythm_of
+
+LIDS_WITH_BROWS = 0.25
+"""How far brows take the lids along, up and down, as a share of a blink: low lids under low brows look intent, not
+tired."""
+
+SMILE_AT_REST, WIDE_OPEN, ROUNDED = 0.5, 0.3, 0.4
+"""A warm face's smile with lips closed, of its warmth; the opening (inter-ocular distances) that adds the whole of it;
+and the `mouthPucker` of lips too round to widen. VASA-1's mouths are 10 % of an inter-ocular distance wider open than
+closed, by smiling; tracked people's between nothing and that."""
 
 
 def perform(
@@ -75,22 +85,28 @@ def _add_life(values: np.ndarray, rhythm: Rhythm, tracks: ControlTracks, times_s
     values[:, MotionSpace.gaze] = soft_limit(values[:, MotionSpace.gaze] + gaze, LARGEST_GAZE_DEG)
     drawn = eyes.blinks(rhythm, fixed, seed, style)
     blinks = [blink for blink in drawn if np.interp(blink.shut_s, times_s, tracks.amplitude) > 0]
-    _add_face(values, rhythm, eyes.lid_curve(blinks, times_s), amplitude[:, 0], style, times_s, seed)
+    lids = eyes.lid_curve(blinks, times_s), _read(eyes.lid_height(rhythm, drawn, seed, style), rhythm, times_s)
+    _add_face(values, rhythm, lids, amplitude[:, 0], style, times_s, seed)
 
 
 def _add_face(
     values: np.ndarray,
     rhythm: Rhythm,
-    lids: np.ndarray,
+    lids: tuple[np.ndarray, np.ndarray],
     amplitude: np.ndarray,
     style: life.Style,
     times_s: np.ndarray,
     seed: int,
 ) -> None:
-    """Add lids, brows and cheeks to the dynamics of `values` (T, D) in place; blinks always close fully."""
+    """Add lids, brows and cheeks to the dynamics of `values` (T, D) in place; blinks always close fully.
+
+    `lids`: how far each is shut by blinks (T, 2), and how far both hang between them (T,).
+    """
     inner, outer, down = (amplitude * _read(c, rhythm, times_s) for c in life.brows(rhythm, seed, style))
-    smile = amplitude[:, None] * _read(life.warmth(rhythm, seed, style), rhythm, times_s)
-    play = amplitude * _read(life.lids_play(rhythm, seed), rhythm, times_s)
+    warmth = amplitude[:, None] * _read(life.warmth(rhythm, seed, style), rhythm, times_s)
+    smile = warmth * smile_of_speech(values[:, MotionSpace.dynamics])[:, None]
+    shut, hanging = lids
+    height = eyes.lid_limit(amplitude * hanging + LIDS_WITH_BROWS * (down - (inner + outer) / 2))
     added = np.zeros((len(times_s), len(DYNAMICS_AXES)))
 
     def add(axis: str, curve: np.ndarray) -> None:
@@ -98,15 +114,21 @@ def _add_face(
 
     add("browInnerUp", inner)
     for side, name in enumerate(("Left", "Right")):
-        lid = lids[:, side]
-        add(f"eyeBlink{name}", lid)
-        add(f"eyeWide{name}", (1 - lid) * (0.4 * outer + 0.7 * np.maximum(play, 0)))
-        add(f"eyeSquint{name}", 0.12 * lid + (1 - lid) * (0.3 * smile[:, side] + 0.35 * down + np.maximum(-play, 0)))
-        add(f"cheekSquint{name}", 0.8 * (1 - lid) * smile[:, side])
+        lid, open_share = shut[:, side], 1 - shut[:, side]
+        add(f"eyeBlink{name}", lid + open_share * np.clip(height, 0, None))
+        add(f"eyeWide{name}", open_share * (0.2 * outer + 1.5 * np.clip(-height, 0, None)))
+        add(f"eyeSquint{name}", 0.12 * lid + open_share * (0.3 * warmth[:, side] + 0.35 * down))
+        add(f"cheekSquint{name}", 0.8 * open_share * warmth[:, side])
         add(f"browOuterUp{name}", outer * (1.0 if side else 0.92))
         add(f"browDown{name}", down + 0.06 * lid)
         add(f"mouthSmile{name}", smile[:, side])
     values[:, MotionSpace.dynamics] = np.clip(values[:, MotionSpace.dynamics] + added, 0.0, 1.0)
+
+
+def smile_of_speech(dynamics: np.ndarray) -> np.ndarray:
+    """How far a warm face smiles (T,) while it says `dynamics` (T, K): more on wide open vowels, less on round ones."""
+    opening, pucker = measure(dynamics)[0], dynamics[:, DYNAMICS_AXES.index("mouthPucker")]
+    return SMILE_AT_REST + np.clip(opening / WIDE_OPEN, 0, 1) * (1 - np.clip(pucker / ROUNDED, 0, 1))
 
 
 def _read(curve: np.ndarray, rhythm: Rhythm, times_s: np.ndarray) -> np.ndarray:
