@@ -365,11 +365,12 @@ def test_an_emotion_moves_its_features_and_lets_the_lips_close(mama, name):
     strengths = np.eye(len(EMOTIONS))[EMOTIONS.index(name)]
     asked = emotion_offset(strengths)
     felt, plain = mama(emotions=((name, 1.0),)), mama()
-    change = (felt - plain)[25:, MotionSpace.dynamics].mean(0)
+    seen, unmoved = (values[25:, MotionSpace.dynamics].mean(0) for values in (felt, plain))
     telling = np.flatnonzero(asked >= 0.3)
     assert len(telling) >= 2
     for axis in telling:
-        assert change[axis] > 0.4 * asked[axis], DYNAMICS_AXES[axis]
+        assert seen[axis] > 0.6 * asked[axis], DYNAMICS_AXES[axis]
+        assert seen[axis] - unmoved[axis] > 0.25 * asked[axis], DYNAMICS_AXES[axis]  # a plain face is warm at times
     assert sum(closed(felt)) >= len(LIP_CLOSURES_S) - 3
 
 

@@ -58,7 +58,7 @@ Draw = Callable[[torch.Tensor], np.ndarray]
 
 WEIGHTS_NAME, LIPS_WEIGHTS_NAME = "motion_denoiser", "motion_lips"
 
-HEAD_GAIN = {"headYaw": 1.55, "headPitch": 1.1, "headX": 1.2, "headY": 1.1}
+HEAD_GAIN = {"headYaw": 1.15, "headPitch": 1.25, "headX": 1.2, "headY": 1.1}
 """The weights draw heads that move a tenth less than those they learned from (`training.motion_figures`) and that turn,
 for how much they tilt, less than VASA-1's and real speakers' do."""
 
