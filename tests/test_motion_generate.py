@@ -89,6 +89,16 @@ def test_a_later_end_changes_nothing_before(model):
     np.testing.assert_allclose(short[: same - 8], long[: same - 8], atol=1e-5)
 
 
+def test_an_emotion_asked_later_changes_nothing_before(model):
+    plain = ControlTracks.constant(Controls(), 200, 25.0)
+    happy = (np.arange(200) >= 150)[:, None] * np.eye(len(EMOTIONS), dtype=np.float32)[EMOTIONS.index("happy")]
+    first, other = (
+        model.perform(voice(8.0), tracks, 25.0, 200, 1, 2).values for tracks in (plain, replace(plain, emotion=happy))
+    )
+    np.testing.assert_allclose(first[: 150 - CONFIG.window - 10], other[: 150 - CONFIG.window - 10], atol=1e-5)
+    assert np.abs(first - other)[160:].max() > 1e-3
+
+
 def test_silence_without_amplitude_is_exactly_the_portrait(model):
     values = make(model, silent=True, amplitude=0.0).values
     assert (values[:, MotionSpace.index("headDistance")] == 1).all()
@@ -420,16 +430,3 @@ def test_an_emotion_asked_at_once_comes_as_faces_do(mama):
     assert frown[:33].max() < 0.1
     assert frown[47:].min() > 0.6
     assert np.abs(np.diff(frown)).max() < 0.25
-
-
-def test_the_frames_before_a_window_are_told_as_if_its_emotion_had_been_held():
-    emotion = np.zeros((120, len(EMOTIONS)), np.float32)
-    emotion[:66, EMOTIONS.index("happy")] = 1
-    tracks = replace(ControlTracks.constant(Controls(), 120, 25.0), emotion=emotion)
-    (told,) = generate_module.Inputs(voice(4.8), tracks, replace(CONFIG, window=30, context=10)).told(66)
-    assert not told.rows["emotion"].any()
-    smile = AXES.index("mouthSmileLeft")
-    np.testing.assert_allclose(
-        told.apart[:10, smile], -emotion_offset(emotion[0])[DYNAMICS_AXES.index("mouthSmileLeft")]
-    )
-    assert not told.apart[10:].any()

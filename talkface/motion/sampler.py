@@ -38,16 +38,15 @@ def guided(denoise: Denoise, weights: torch.Tensor) -> Denoise:
     x_0 = sum_p w_p f(x_t, conditions p)
 
     `denoise` takes a batch (P * B, T, M) of all B sequences under the first condition, then under the second and so on,
-    so that the passes run together; `weights` (P,) or (P, M), for every axis its own, sum to 1 over p.
+    so that the passes run together; `weights` (P, B, M), for every sequence and axis its own, sum to 1 over p.
     Classifier-free guidance by several conditions at once (VASA-1, eq. 3),
     x_0 = (1 + sum_c lambda_c) f(x_t, all) - sum_c lambda_c f(x_t, all but c), is w = (1 + sum lambda, -lambda_1, ...).
     """
     count = len(weights)
-    weights = weights.view(count, 1, 1, -1)
 
     def blend(x: torch.Tensor, step: int) -> torch.Tensor:
         guesses = denoise(x.repeat(count, 1, 1), step)
-        return (weights * guesses.view(count, *x.shape)).sum(0)
+        return (weights[:, :, None] * guesses.view(count, *x.shape)).sum(0)
 
     return blend
 
