@@ -45,7 +45,8 @@ class Analysis:
         fit: the face, in pixels of `image`.
         crop: the square of `image` that becomes the video.
         warnings: what a person should know about this picture, one sentence each.
-        report: the same in numbers, for `--json`.
+        report: what was found in it, in numbers.
+        reach: the head distance at which the crop reaches the picture's border.
     """
 
     image: np.ndarray
@@ -53,6 +54,15 @@ class Analysis:
     crop: Crop
     warnings: tuple[str, ...]
     report: dict[str, object]
+    reach: float
+
+    def distance_notes(self, farthest: float) -> tuple[str, ...]:
+        """What a person should know when the head goes as far away as `farthest`, one sentence each."""
+        if farthest <= STRETCH * self.reach:
+            return ()
+        return (
+            f"The picture ends at a head distance of {self.reach:.2g}; beyond, neck and surroundings are stretched.",
+        )
 
 
 def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) -> Analysis:
@@ -72,14 +82,10 @@ def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) ->
     warnings += [*notes, *more_notes, *fit.warnings]
     if face.score < UNSURE_SCORE:
         warnings.append("The face is seen from the side, or is hardly a person's; one seen from the front looks right.")
-    reach = min(view.image.shape[:2]) / view.crop.size
-    if options.head_distance > STRETCH * reach:
-        warnings.append(
-            f"The picture ends at a head distance of {reach:.2g}; beyond, neck and surroundings are stretched."
-        )
     if face_detail(view.image, view.landmarks) < BLURRED_DETAIL:
         warnings.append("The face is blurred; a sharper picture gives a sharper video.")
-    return Analysis(view.image, fit, view.crop, tuple(warnings), _report(fit, face, len(faces), warnings))
+    reach = min(view.image.shape[:2]) / view.crop.size
+    return Analysis(view.image, fit, view.crop, tuple(warnings), _report(fit, face, len(faces)), reach)
 
 
 def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFace, list[str]]:
@@ -200,7 +206,7 @@ def whole_picture(view: View) -> tuple[View, list[str]]:
     return dataclasses.replace(small, crop=native_crop(small.crop, (height, width))), notes
 
 
-def _report(fit: FaceFit, face: TrackedFace, count: int, warnings: list[str]) -> dict[str, object]:
+def _report(fit: FaceFit, face: TrackedFace, count: int) -> dict[str, object]:
     return {
         "faces": count,
         "score": round(float(face.score), 3),
@@ -209,5 +215,4 @@ def _report(fit: FaceFit, face: TrackedFace, count: int, warnings: list[str]) ->
         "roll_deg": round(fit.roll_deg, 1),
         "interocular_px": round(fit.interocular_px, 1),
         "error_px": round(fit.error_px, 2),
-        "warnings": list(warnings),
     }

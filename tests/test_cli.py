@@ -54,6 +54,7 @@ def test_json_has_everything(render, tmp_path, capsys):
     assert result["fps"] == pytest.approx(29.97, abs=1e-4)
     assert result["duration_s"] == pytest.approx(1.0, abs=0.02)
     assert set(result["timings_s"]) == {"portrait", "speech", "start", "face", "voice", "motion", "video", "check"}
+    assert captured.out.count("The light is made of paper.") == 1
     assert result["warnings"] == ["The light is made of paper."]
 
 
@@ -199,6 +200,14 @@ def test_a_name_of_any_bytes_is_printed_as_it_came(portrait, tone, tmp_path):
     name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")
     command = [sys.executable, "-m", "tests.light", "render", portrait, tone, "--size", "128", "-o", name]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout == os.fsencode(name) + b"\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_name_that_the_wanted_encoding_lacks_is_printed_as_the_system_writes_it(portrait, tone, tmp_path, encoding):
+    name = tmp_path / "für 声.mp4"
+    command = [sys.executable, "-m", "tests.light", "render", portrait, tone, "--size", "128", "-o", name]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stdout) == (0, os.fsencode(name) + b"\n")
 
 
 def test_an_unexpected_failure_has_no_traceback_unless_asked(render, capsys, monkeypatch):

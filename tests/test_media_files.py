@@ -103,6 +103,12 @@ def test_a_folder_that_takes_no_files_is_refused():
         pass
 
 
+def test_a_name_that_is_too_long_is_no_matter_of_the_folder(tmp_path):
+    with pytest.raises(EnvironmentFailure) as caught, reserve(tmp_path / f"{'a' * 300}.mp4", MP4, force=False):
+        pass
+    assert "shorter" in caught.value.hint
+
+
 def test_a_disk_that_fills_up_is_named(tmp_path):
     with pytest.raises(EnvironmentFailure, match="disk is full"), reserve(tmp_path / "out.mp4", MP4, force=False):
         raise OSError(errno.ENOSPC, "No space left on device")

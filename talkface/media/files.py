@@ -96,4 +96,5 @@ def _refused(output: Path, error: OSError) -> EnvironmentFailure:
     if error.errno == errno.ENOSPC:
         return disk_full()
     reason = error.strerror or str(error)
-    return EnvironmentFailure(f"The output {output} cannot be written ({reason}).", "Choose another folder with -o.")
+    hint = "Choose a shorter name." if error.errno == errno.ENAMETOOLONG else "Choose another folder with -o."
+    return EnvironmentFailure(f"The output {output} cannot be written ({reason}).", hint)
