@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 
-from talkface.errors import UsageError
+from talkface.errors import UsageError, known_hint
 
 FRAME_RATES = {
     "24": Fraction(24),
@@ -100,7 +100,7 @@ class RenderOptions:
             'Write emotions=(("happy", 0.6),), or --emotion happy:0.6',
         )
         for name, strength in self.emotions:
-            _require(name in EMOTIONS, f"There is no emotion called {name!r}.", f"Choose among: {', '.join(EMOTIONS)}.")
+            _require(name in EMOTIONS, f"There is no emotion called {name!r}.", known_hint(str(name), EMOTIONS))
             _require_range(f"The strength of {name!r}", strength, (0.0, 1.0))
         if self.seed is not None:
             _require_whole("The seed", self.seed, SEED_RANGE)
@@ -114,7 +114,7 @@ class RenderOptions:
         _require(
             self.device in DEVICES,
             f"There is no device called {self.device!r}.",
-            f"Choose among: {', '.join(DEVICES)}.",
+            known_hint(str(self.device), DEVICES),
         )
         _require(
             isinstance(self.face, int) and self.face >= 1,

@@ -155,6 +155,15 @@ def test_help_names_every_exit_code_and_comes_at_once():
     assert all(str(code) in done.stdout for code in (0, 1, 2, 3, 4, 130))
 
 
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [("render", "PORTRAIT SPEECH"), ("motion", "SPEECH"), ("inspect", "PORTRAIT"), ("bench", "[PORTRAIT] [SPEECH]")],
+)
+def test_the_usage_names_arguments_as_the_help_does(capsys, command, usage):
+    assert run(command, "--help") == 0
+    assert capsys.readouterr().out.startswith(f"Usage: talkface {command} [OPTIONS] {usage}\n")
+
+
 @pytest.mark.parametrize("command", ["--help", "--version", "doctor", "render"])
 def test_a_result_that_nobody_reads_ends_quietly(portrait, tone, tmp_path, command):
     """`talkface ... | head -0`: as any program that writes to a closed pipe, and the video is there."""
