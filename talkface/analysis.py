@@ -56,13 +56,12 @@ class Analysis:
     report: dict[str, object]
     reach: float
 
-    def distance_notes(self, farthest: float) -> tuple[str, ...]:
-        """What a person should know when the head goes as far away as `farthest`, one sentence each."""
+    def notes(self, farthest: float) -> tuple[str, ...]:
+        """The warnings, and one more when the head goes so far away that the picture ends too soon."""
         if farthest <= STRETCH * self.reach:
-            return ()
-        return (
-            f"The picture ends at a head distance of {self.reach:.2g}; beyond, neck and surroundings are stretched.",
-        )
+            return self.warnings
+        ends = f"The picture ends at a head distance of {self.reach:.2g}; beyond, neck and surroundings are stretched."
+        return (*self.warnings, ends)
 
 
 def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) -> Analysis:

@@ -177,7 +177,8 @@ def test_a_head_farther_away_than_the_picture_reaches_is_said(portrait):
     picture = read_portrait(portrait)
     picture = dataclasses.replace(picture, image=picture.image[:260, 90:350])  # the head and no more
     seen = analyse(picture, RenderOptions(), torch.device("cpu"))
-    assert seen.distance_notes(1.1) == ()
-    assert seen.distance_notes(1.4) == (
+    assert seen.notes(1.1) == seen.warnings
+    assert seen.notes(1.4) == (
+        *seen.warnings,
         "The picture ends at a head distance of 1; beyond, neck and surroundings are stretched.",
     )
