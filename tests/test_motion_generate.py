@@ -176,14 +176,18 @@ def test_a_long_speech_takes_little_more_memory_than_its_motion(monkeypatch):
     assert used[1] - used[0] < 6 * (sizes[1] - sizes[0])
 
 
-def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch):
+@pytest.mark.parametrize("changes", [False, True])
+def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch, changes):
     """On torch's "meta" device, which bears neither a stray CPU tensor nor a value read back by the way."""
     model, meta, reads = MotionModel(Denoiser(CONFIG)), torch.device("meta"), []
     model.device, model.net, model.kept = meta, model.net.to(meta), model.kept.to(meta)
     monkeypatch.setattr(torch.Tensor, "cpu", lambda self: reads.append(1) or torch.zeros(self.shape))
     moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 75, 25.0)
+    if changes:
+        moody = replace(moody, emotion=moody.emotion * (np.arange(75) > 40)[:, None])
     assert model.departures(voice(3.0), moody, 1, 5).values.shape == (75, len(AXES))
-    assert len(reads) <= len(starts(75, CONFIG.window, OVERLAP)) + DRAWS + 1  # one read for the lips of all
+    lips = 3 if changes else 1  # windows that are told two emotions are not all guessed together
+    assert len(reads) <= len(starts(75, CONFIG.window, OVERLAP)) + DRAWS + lips
 
 
 # What the package's weights make of real words

@@ -70,9 +70,9 @@ def mixed(
         apart: d (N, T, M), what guess n has beyond the mixture: it is shown the sequence as if all of it were its own.
         kept: (S,) alpha-bar of the schedule.
     """
-    members = (owner == torch.arange(int(owner.max()) + 1, device=owner.device)[:, None]).to(shares.dtype)
 
     def mix(x: torch.Tensor, step: int) -> torch.Tensor:
+        members = (owner == torch.arange(len(x), device=x.device)[:, None]).to(shares.dtype)
         guesses = shares[..., None] * (denoise(x[owner] + kept[step].sqrt() * apart, step) - apart)
         return (members @ guesses.flatten(1)).view_as(x)
 
