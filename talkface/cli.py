@@ -263,6 +263,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for name in ("SIGINT", "SIGTERM", "SIGALRM"):  # being told to stop cleans up as Ctrl-C does; SIGALRM: see `_heed`
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _heed)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` goes on
+        signal.signal(signal.SIGHUP, _heed)
     try:
         code = app(args=arguments, prog_name="talkface", standalone_mode=False)
     except _click_error as error:

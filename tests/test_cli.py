@@ -230,7 +230,21 @@ def test_an_unexpected_failure_has_no_traceback_unless_asked(render, capsys, mon
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_terminal_that_closes_does_not_stop_what_nohup_started(portrait, tone, tmp_path):
+    command = [sys.executable, "-m", "tests.light", "render", portrait, tone, "--size", "128", "-o", tmp_path / "o.mp4"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PAUSE_S": "0.02"},
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    wait_for(lambda: children(process.pid))
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=30) == 0
+    assert (tmp_path / "o.mp4").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_being_interrupted_leaves_nothing_behind(portrait, speech, tmp_path, number):
     command = [sys.executable, "-m", "tests.light", "render", str(portrait), str(speech), "--size", "128"]
     command += ["-o", str(tmp_path / "out.mp4")]
