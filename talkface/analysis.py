@@ -30,7 +30,7 @@ HAIR_ROOM = 0.07  # of the crop, above the hair
 NECK_ROOM = 0.25  # of the face's height, below the chin: what is left there at least
 MOST_RAISED = 0.15  # of its size: how far the crop is moved for that
 HAIR_SIDE_PX = 256  # the hair is looked for in a square of this size
-UNSURE_SCORE = 0.9  # of about 180 portraits only profiles and a dog have less
+UNSURE_LIKENESS = 0.9  # of about 180 portraits only profiles and a dog have less
 STRETCH = 1.15  # times as far as the picture reaches: beyond this it shows
 _DETAIL_SIZE = (128, 128)
 _MARGIN = 0.5  # of the crop, kept around it: a head that is farther away shows more of the picture
@@ -79,7 +79,7 @@ def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) ->
     view, more_notes = whole_picture(view) if options.full else (close_up(view), [])
     fit = fit_face(view.landmarks, image_size=view.image.shape[:2])
     warnings += [*notes, *more_notes, *fit.warnings]
-    if face.score < UNSURE_SCORE:
+    if face.likeness < UNSURE_LIKENESS:
         warnings.append("The face is seen from the side, or is hardly a person's; one seen from the front looks right.")
     if face_detail(view.image, view.landmarks) < BLURRED_DETAIL:
         warnings.append("The face is blurred; a sharper picture gives a sharper video.")

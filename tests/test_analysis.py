@@ -110,9 +110,9 @@ def test_bars_are_cut_off_and_stay_as_they_are_in_a_whole_picture():
     assert whole.crop.y0 + whole.crop.size <= 260
 
 
-@pytest.mark.parametrize(("score", "count"), [(0.5, 1), (0.95, 0)])
-def test_what_is_hardly_a_face_is_said(analysis, portrait, monkeypatch, score, count):
-    face = TrackedFace(analysis.fit.landmarks, score, (0, 0, 1, 1))
+@pytest.mark.parametrize(("likeness", "count"), [(0.6, 1), (0.95, 0)])
+def test_what_is_hardly_a_face_is_said_however_small_it_is(analysis, portrait, monkeypatch, likeness, count):
+    face = TrackedFace(analysis.fit.landmarks, score=0.5, likeness=likeness, box=(0, 0, 1, 1))
     monkeypatch.setattr(FaceTracker, "load", lambda device: lambda image: (face,))
     seen = analyse(read_portrait(portrait), RenderOptions(), torch.device("cpu"))
     assert sum("from the side" in text for text in seen.warnings) == count
