@@ -32,6 +32,12 @@ def test_a_bad_file_is_named(tmp_path, make, words):
     assert "speech.wav" in caught.value.message
 
 
+def test_an_address_is_no_file():
+    with pytest.raises(InputError, match="does not exist") as caught:
+        require_file(Path("https://example.org/speech.wav"), "speech")
+    assert "Download" in caught.value.hint
+
+
 def test_an_unreadable_file_is_named(tone, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
