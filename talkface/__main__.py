@@ -12,9 +12,12 @@ def main(arguments: list[str] | None = None) -> None:
 
         run(arguments)
     except KeyboardInterrupt:
+        from contextlib import suppress
+
         from talkface.errors import INTERRUPTED
 
-        print("interrupted", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone
+            print("interrupted", file=sys.stderr)
         exec("")  # Python notes an interrupt inside generated code and would end itself by the signal; this clears it
         sys.exit(INTERRUPTED)
 

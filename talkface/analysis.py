@@ -30,7 +30,7 @@ HAIR_ROOM = 0.07  # of the crop, above the hair
 NECK_ROOM = 0.2  # of the face's height, below the chin: what is left there at least
 MOST_RAISED = 0.15  # of its size: how far the crop is moved for that
 HAIR_SIDE_PX = 256  # the hair is looked for in a square of this size
-UNSURE_SCORE = 0.9  # of about 180 portraits only profiles and a dog have less
+UNSURE_LIKENESS = 0.9  # of about 180 portraits only profiles and a dog have less
 STRETCH = 1.15  # times as far as the picture reaches: beyond this it shows
 _DETAIL_SIZE = (128, 128)
 _MARGIN = 0.5  # of the crop, kept around it: a head that is farther away shows more of the picture
@@ -45,7 +45,8 @@ class Analysis:
         fit: the face, in pixels of `image`.
         crop: the square of `image` that becomes the video.
         warnings: what a person should know about this picture, one sentence each.
-        report: the same in numbers, for `--json`.
+        report: what was found in it, in numbers.
+        reach: the head distance at which the crop reaches the picture's border.
     """
 
     image: np.ndarray
@@ -53,6 +54,14 @@ class Analysis:
     crop: Crop
     warnings: tuple[str, ...]
     report: dict[str, object]
+    reach: float
+
+    def notes(self, farthest: float) -> tuple[str, ...]:
+        """The warnings, and one more when the head goes so far away that the picture ends too soon."""
+        if farthest <= STRETCH * self.reach:
+            return self.warnings
+        ends = f"The picture ends at a head distance of {self.reach:.2g}; beyond, neck and surroundings are stretched."
+        return (*self.warnings, ends)
 
 
 def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) -> Analysis:
@@ -70,16 +79,12 @@ def analyse(portrait: Portrait, options: RenderOptions, device: torch.device) ->
     view, more_notes = whole_picture(view) if options.full else (close_up(view), [])
     fit = fit_face(view.landmarks, image_size=view.image.shape[:2])
     warnings += [*notes, *more_notes, *fit.warnings]
-    if face.score < UNSURE_SCORE:
+    if face.likeness < UNSURE_LIKENESS:
         warnings.append("The face is seen from the side, or is hardly a person's; one seen from the front looks right.")
-    reach = min(view.image.shape[:2]) / view.crop.size
-    if options.head_distance > STRETCH * reach:
-        warnings.append(
-            f"The picture ends at a head distance of {reach:.2g}; beyond, neck and surroundings are stretched."
-        )
     if face_detail(view.image, view.landmarks) < BLURRED_DETAIL:
         warnings.append("The face is blurred; a sharper picture gives a sharper video.")
-    return Analysis(view.image, fit, view.crop, tuple(warnings), _report(fit, face, len(faces), warnings))
+    reach = min(view.image.shape[:2]) / view.crop.size
+    return Analysis(view.image, fit, view.crop, tuple(warnings), _report(fit, face, len(faces)), reach)
 
 
 def choose_face(faces: tuple[TrackedFace, ...], number: int) -> tuple[TrackedFace, list[str]]:
@@ -200,7 +205,7 @@ def whole_picture(view: View) -> tuple[View, list[str]]:
     return dataclasses.replace(small, crop=native_crop(small.crop, (height, width))), notes
 
 
-def _report(fit: FaceFit, face: TrackedFace, count: int, warnings: list[str]) -> dict[str, object]:
+def _report(fit: FaceFit, face: TrackedFace, count: int) -> dict[str, object]:
     return {
         "faces": count,
         "score": round(float(face.score), 3),
@@ -209,5 +214,4 @@ def _report(fit: FaceFit, face: TrackedFace, count: int, warnings: list[str]) ->
         "roll_deg": round(fit.roll_deg, 1),
         "interocular_px": round(fit.interocular_px, 1),
         "error_px": round(fit.error_px, 2),
-        "warnings": list(warnings),
     }

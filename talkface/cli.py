@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from talkface import __version__
 from talkface.console import Console, mute, show
@@ -39,6 +40,14 @@ app = typer.Typer(
 _click_error = typer.BadParameter.__mro__[1].__mro__[1]  # ClickException: Typer ships Click under a private name
 
 
+class _Command(TyperCommand):
+    """A command whose usage names its arguments as its help does; Typer writes {PORTRAIT}."""
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:
+        """What follows the command's name in its usage."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
 def _option(name: str, *flags: str, **settings: object) -> object:
     return typer.Option(*flags, help=option_help(name), **settings)
 
@@ -62,7 +71,7 @@ Seed = Annotated[int | None, _option("seed", "--seed", show_default=False)]
 Force = Annotated[bool, _option("force", "--force")]
 
 
-@app.command()
+@app.command(cls=_Command)
 def render(
     portrait: PortraitPath,
     speech: SpeechPath,
@@ -111,7 +120,7 @@ def render(
         console.result(asdict(result) if as_json else result.path)
 
 
-@app.command()
+@app.command(cls=_Command)
 def motion(
     speech: SpeechPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write (.npz or .csv).", show_default=False)],
@@ -164,7 +173,7 @@ def motion(
         console.result(asdict(result) if as_json else result.path)
 
 
-@app.command()
+@app.command(cls=_Command)
 def inspect(
     portrait: PortraitPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write (.png).", show_default=False)],
@@ -187,7 +196,7 @@ def inspect(
         console.result(report if as_json else output)
 
 
-@app.command()
+@app.command(cls=_Command)
 def bench(
     portrait: Annotated[
         Path | None, typer.Argument(metavar="PORTRAIT", help="Picture; the example's when absent.")
@@ -254,6 +263,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for name in ("SIGINT", "SIGTERM", "SIGALRM"):  # being told to stop cleans up as Ctrl-C does; SIGALRM: see `_heed`
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _heed)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` goes on
+        signal.signal(signal.SIGHUP, _heed)
     try:
         code = app(args=arguments, prog_name="talkface", standalone_mode=False)
     except _click_error as error:

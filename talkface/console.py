@@ -93,7 +93,7 @@ def show(value: object) -> None:
     """
     text = json.dumps(value, indent=2, default=str, ensure_ascii=False) if isinstance(value, dict) else str(value)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # names of files may be any bytes
+        _admit(text, sys.stdout)
     try:
         print(text, flush=True)
     except OSError as error:
@@ -103,6 +103,15 @@ def show(value: object) -> None:
         raise EnvironmentFailure(
             f"The result cannot be printed ({error.strerror}).", "What was asked is done; print to another place."
         ) from error
+
+
+def _admit(text: str, stream: io.TextIOWrapper) -> None:
+    """Let the stream print names of files, which may be any bytes; if it lacks letters for them, as the system does."""
+    stream.reconfigure(errors="surrogateescape")
+    try:
+        text.encode(stream.encoding, stream.errors)
+    except UnicodeEncodeError:
+        stream.reconfigure(encoding=sys.getfilesystemencoding())
 
 
 def mute(stream: TextIO) -> None:

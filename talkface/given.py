@@ -32,6 +32,17 @@ class Given:
             notes += self.motion.notes + fitting_notes(self.motion, float(options.rate), duration_s)
         return notes
 
+    def distances(self) -> np.ndarray:
+        """Every head distance that is given (N,); none when they say nothing of it."""
+        if self.motion:
+            return self.motion.values[:, MotionSpace.index("headDistance")]
+        curve = self.timeline.curves.get("head_distance") if self.timeline else None
+        return curve.values[:, 0] if curve else np.empty(0)
+
+    def farthest(self, options: RenderOptions) -> float:
+        """The largest head distance of the performance."""
+        return float(self.distances().max(initial=0)) or options.head_distance
+
 
 def read_given(options: RenderOptions) -> Given:
     """Read and check the files that the options name. Raises InputError or UsageError."""
@@ -42,7 +53,7 @@ def read_given(options: RenderOptions) -> Given:
     if "motion" in files:
         motion = read_motion(files["motion"])
     given = Given(timeline, motion)
-    if options.full and _changes_distance(given):
+    if options.full and (np.abs(given.distances() - 1) > STEADY).any():
         raise UsageError(
             "The head distance cannot change inside the whole picture.",
             "Leave out --full, or the head distance in the file.",
@@ -55,12 +66,3 @@ def control_tracks(options: RenderOptions, frames: int, timeline: Timeline | Non
     constant = Controls(*options.gaze, options.head_distance, options.emotions, options.amplitude)
     tracks = timeline.tracks if timeline else ControlTracks.constant
     return tracks(constant, frames, float(options.rate))
-
-
-def _changes_distance(given: Given) -> bool:
-    distances = []
-    if given.timeline and "head_distance" in given.timeline.curves:
-        distances.append(given.timeline.curves["head_distance"].values)
-    if given.motion:
-        distances.append(given.motion.values[:, MotionSpace.index("headDistance")])
-    return any((np.abs(distance - 1) > STEADY).any() for distance in distances)

@@ -43,7 +43,7 @@ TEST_POSES: dict[str, dict[str, float]] = {
 def inspect(
     portrait: Path, output: Path, options: RenderOptions, progress: Progress | None = None
 ) -> dict[str, object]:
-    """Write the inspection sheet of `portrait` to `output` and return the face report.
+    """Write the inspection sheet of `portrait` to `output`; returns its path, the face report and the warnings.
 
     Raises TalkfaceError as `pipeline.render` does; nothing is left behind then.
     """
@@ -59,7 +59,7 @@ def inspect(
         progress.stage("Drawing")
         sheet = compose_sheet(*draw_overlays(analysis), draw_poses(analysis, device))
         sheet.save(part, FORMATS[Path(output).suffix.lower()])
-    return analysis.report
+    return {"path": output, **analysis.report, "warnings": analysis.warnings}
 
 
 def draw_poses(analysis: Analysis, device: torch.device) -> list[tuple[str, Image.Image]]:

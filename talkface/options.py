@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
+from os import PathLike
 from pathlib import Path
 
-from talkface.errors import UsageError
+from talkface.errors import UsageError, known_hint
 
 FRAME_RATES = {
     "24": Fraction(24),
@@ -33,6 +34,12 @@ HEAD_LIMIT_DEG = (15.0, 10.0, 10.0)
 SEED_RANGE = (0, 2**63 - 1)
 DEFAULT_STEPS = 10
 STEPS_RANGE = (1, 50)
+KINDS = {
+    **dict.fromkeys(("controls", "motion"), ((str, PathLike, type(None)), "the path of a file")),
+    **dict.fromkeys(("full", "force"), (bool, "True or False")),
+}
+"""Options whose kind is all that can be wrong."""
+
 MADE_WITH = ("gaze", "head_distance", "emotions", "amplitude", "controls", "seed", "steps")
 """Options that make a performance, and mean nothing where a stored one is drawn."""
 
@@ -70,10 +77,13 @@ class RenderOptions:
     force: bool = _option(False, "Overwrite the output file if it exists.")
 
     def __post_init__(self) -> None:
+        for name, (kinds, words) in KINDS.items():
+            value = getattr(self, name)
+            _require(isinstance(value, kinds), f"The option {name!r} must be {words}, got {value!r}.")
         low, high = SIZE_RANGE_PX
         _require(
             isinstance(self.size, int) and low <= self.size <= high and self.size % 2 == 0,
-            f"The size must be an even number of pixels from {low} to {high}, got {self.size}.",
+            f"The size must be an even number of pixels from {low} to {high}, got {self.size!r}.",
         )
         _require(
             _rate_name(self.fps) in FRAME_RATES,
@@ -100,7 +110,7 @@ class RenderOptions:
             'Write emotions=(("happy", 0.6),), or --emotion happy:0.6',
         )
         for name, strength in self.emotions:
-            _require(name in EMOTIONS, f"There is no emotion called {name!r}.", f"Choose among: {', '.join(EMOTIONS)}.")
+            _require(name in EMOTIONS, f"There is no emotion called {name!r}.", known_hint(str(name), EMOTIONS))
             _require_range(f"The strength of {name!r}", strength, (0.0, 1.0))
         if self.seed is not None:
             _require_whole("The seed", self.seed, SEED_RANGE)
@@ -114,11 +124,11 @@ class RenderOptions:
         _require(
             self.device in DEVICES,
             f"There is no device called {self.device!r}.",
-            f"Choose among: {', '.join(DEVICES)}.",
+            known_hint(str(self.device), DEVICES),
         )
         _require(
             isinstance(self.face, int) and self.face >= 1,
-            f"Faces are numbered from 1 (the largest), got {self.face}.",
+            f"Faces are numbered from 1 (the largest), got {self.face!r}.",
         )
 
     @property
@@ -190,7 +200,7 @@ def _require_whole(what: str, value: int, limits: tuple[int, int]) -> None:
     low, high = limits
     _require(
         isinstance(value, int) and low <= value <= high,
-        f"{what} must be a whole number from {low} to {high}, got {value}.",
+        f"{what} must be a whole number from {low} to {high}, got {value!r}.",
     )
 
 
@@ -198,5 +208,5 @@ def _require_range(what: str, value: float, limits: tuple[float, float]) -> None
     low, high = limits
     _require(
         isinstance(value, (int, float)) and low <= value <= high,
-        f"{what} must be between {low:g} and {high:g}, got {value}.",
+        f"{what} must be between {low:g} and {high:g}, got {value!r}.",
     )

@@ -60,7 +60,7 @@ def render(
             device = pick_device(options.device)
         with clock.stage("face", "Understanding the face"):
             analysis = analyse(picture, options, device)
-        warnings = (*analysis.warnings, *voice.notes, *given.notes(options, voice.duration_s))
+        warnings = (*analysis.notes(given.farthest(options)), *voice.notes, *given.notes(options, voice.duration_s))
         for warning in warnings:
             clock.progress.warn(warning)
         frame_count = options.frame_count(voice.duration_s)

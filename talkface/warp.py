@@ -27,10 +27,10 @@ class Warp:
 
     def displacement(self, points: np.ndarray) -> np.ndarray:
         """How far each of points (..., 2) moves, (..., 2) in points' dtype."""
-        points = np.asarray(points)
-        flat = points.reshape(-1, 2).astype(np.float32)
+        points, middle = np.asarray(points), self.centres.mean(0)
+        flat = (points.reshape(-1, 2) - middle).astype(np.float32)  # near zero, where float32 is fine enough
         result = np.zeros_like(flat)
-        centres, coefficients = self.centres.astype(np.float32), self.coefficients.astype(np.float32)
+        centres, coefficients = (self.centres - middle).astype(np.float32), self.coefficients.astype(np.float32)
         low, high = centres.min(0) - self.reach_px, centres.max(0) + self.reach_px
         near = np.flatnonzero(((flat > low) & (flat < high)).all(1))
         for first in range(0, len(near), _CHUNK):

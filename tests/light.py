@@ -7,8 +7,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from talkface.analysis import Analysis
+
+
+def light_analysis(*warnings: str) -> Analysis:
+    """A portrait understood, as far as the light pipeline looks."""
+    from talkface.analysis import Analysis
+
+    return Analysis(image=None, fit=None, crop=None, warnings=warnings, report={}, reach=2.0)
 
 
 def lighten(setattr_: Callable[[object, str, object], None] = setattr, pause_s: float = 0.0) -> None:
@@ -29,7 +40,7 @@ def lighten(setattr_: Callable[[object, str, object], None] = setattr, pause_s: 
             row = ((ramp + number) % 256).astype(np.uint8)
             yield np.broadcast_to(row[None, :, None], (options.size, options.size, 3))
 
-    setattr_(pipeline, "analyse", lambda *_: SimpleNamespace(warnings=("The light is made of paper.",), report={}))
+    setattr_(pipeline, "analyse", lambda *_: light_analysis("The light is made of paper."))
     setattr_(pipeline, "pick_device", lambda _: "cpu")
     setattr_(pipeline, "device_label", str)
     setattr_(pipeline, "listen", lambda *_: None)

@@ -26,6 +26,7 @@ from talkface.media.files import part_of
 from talkface.motion.conditions import AUDIO_EXTRAS, AXES
 from talkface.motion.denoiser import Denoiser, DenoiserConfig
 from tests.conftest import write_tone
+from tests.light import light_analysis
 from tests.test_media_image import png
 from training.motion_data import SOURCES
 from training.speech_phones import PHONES
@@ -140,7 +141,7 @@ def test_ten_faces(capsys, portrait, tone, tmp_path, output):
 def test_video_as_portrait(light, capsys, portrait, tone, tmp_path, output, monkeypatch):
     film = tmp_path / "film.mp4"
     ffmpeg.run("-loop", "1", "-t", "0.2", *ffmpeg.source(portrait), "-pix_fmt", "yuv420p", ffmpeg.url(film))
-    monkeypatch.setattr("talkface.pipeline.analyse", lambda picture, *_: SimpleAnalysis(picture.notes))
+    monkeypatch.setattr("talkface.pipeline.analyse", lambda picture, *_: light_analysis(*picture.notes))
     assert "first frame" in renders(capsys, film, tone, "-o", output)
 
 
@@ -337,7 +338,7 @@ def test_motion_weights_that_do_not_fit(attempt, portrait, tone, tmp_path, monke
     other = own_weights(tmp_path)
     store("motion_denoiser", record, net.state_dict(), about="", data="", licence="", folder=other)
     monkeypatch.setattr(weights, "folder", lambda: other)
-    monkeypatch.setattr("talkface.pipeline.analyse", lambda *_: SimpleAnalysis(()))
+    monkeypatch.setattr("talkface.pipeline.analyse", lambda *_: light_analysis())
     attempt(ENVIRONMENT, words, portrait, tone)
 
 
@@ -380,15 +381,6 @@ class SimpleFace:
 
     def __init__(self, landmarks: np.ndarray) -> None:
         self.landmarks = landmarks
-
-
-class SimpleAnalysis:
-    """What the analysis returns, as far as the light pipeline looks."""
-
-    report: dict = {}
-
-    def __init__(self, warnings: tuple[str, ...]) -> None:
-        self.warnings = warnings
 
 
 def turned_landmarks(portrait: Path, yaw_deg: float) -> np.ndarray:

@@ -42,7 +42,7 @@ def test_the_motion_is_made_by_the_model(speech, monkeypatch):
     monkeypatch.setattr(bench.pipeline, "draw", lambda _, motion, *rest: iter(motion.values[:40]))
     drawn = bench._draw_alone(bench.example("portrait.png"), speech, OPTIONS, torch.device("cpu"), Progress())
     assert drawn.moving_ms > 0
-    assert len(drawn.frames) == 40 - bench.WARM_UP_FRAMES
+    assert len(drawn.frames) == 40
 
 
 def test_the_report_is_json_and_text(report):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import devices
 from benchmarks.cases import wishes_and_rest
 from benchmarks.closures import Closures, Phone, lip_gap, read_phones
 from benchmarks.controls import FEATURES, LIP_CORNERS, Look
@@ -220,6 +221,22 @@ def test_a_jump_at_a_border_is_found_and_blinks_are_no_jumps():
     assert above(changes(values, "head"), joins) == (1, 3)
     row = next(r for r in seams_report([Performance(values, joins, [40])], 80).splitlines() if r.startswith("| head"))
     assert row.startswith("| head | 3 | 1 |")
+
+
+def test_drawing_is_timed_from_its_beginning(monkeypatch):
+    """Frames are drawn ahead: those that were ready before the clock started would cost nothing."""
+    drawn = []
+
+    def draw(_analysis, motion, *_rest):
+        drawn.append(0)
+        for frame in np.zeros((len(motion.values), 4, 4, 3), np.uint8):
+            drawn[-1] += 1
+            yield frame
+
+    monkeypatch.setattr(devices.pipeline, "draw", draw)
+    frame_s, kept = devices._drawn(None, MotionSequence(np.zeros((300, MotionSpace.size)), 25.0), None, None)
+    assert frame_s > 0
+    assert drawn == [len(kept), 300]
 
 
 def test_what_two_devices_made_is_compared_axis_by_axis_and_frame_by_frame():

@@ -54,6 +54,7 @@ def test_json_has_everything(render, tmp_path, capsys):
     assert result["fps"] == pytest.approx(29.97, abs=1e-4)
     assert result["duration_s"] == pytest.approx(1.0, abs=0.02)
     assert set(result["timings_s"]) == {"portrait", "speech", "start", "face", "voice", "motion", "video", "check"}
+    assert captured.out.count("The light is made of paper.") == 1
     assert result["warnings"] == ["The light is made of paper."]
 
 
@@ -154,6 +155,15 @@ def test_help_names_every_exit_code_and_comes_at_once():
     assert all(str(code) in done.stdout for code in (0, 1, 2, 3, 4, 130))
 
 
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [("render", "PORTRAIT SPEECH"), ("motion", "SPEECH"), ("inspect", "PORTRAIT"), ("bench", "[PORTRAIT] [SPEECH]")],
+)
+def test_the_usage_names_arguments_as_the_help_does(capsys, command, usage):
+    assert run(command, "--help") == 0
+    assert capsys.readouterr().out.startswith(f"Usage: talkface {command} [OPTIONS] {usage}\n")
+
+
 @pytest.mark.parametrize("command", ["--help", "--version", "doctor", "render"])
 def test_a_result_that_nobody_reads_ends_quietly(portrait, tone, tmp_path, command):
     """`talkface ... | head -0`: as any program that writes to a closed pipe, and the video is there."""
@@ -201,6 +211,14 @@ def test_a_name_of_any_bytes_is_printed_as_it_came(portrait, tone, tmp_path):
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout == os.fsencode(name) + b"\n"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_name_that_the_wanted_encoding_lacks_is_printed_as_the_system_writes_it(portrait, tone, tmp_path, encoding):
+    name = tmp_path / "für 声.mp4"
+    command = [sys.executable, "-m", "tests.light", "render", portrait, tone, "--size", "128", "-o", name]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stdout) == (0, os.fsencode(name) + b"\n")
+
+
 def test_an_unexpected_failure_has_no_traceback_unless_asked(render, capsys, monkeypatch):
     def fall(*_):
         raise ZeroDivisionError("oops")
@@ -212,7 +230,21 @@ def test_an_unexpected_failure_has_no_traceback_unless_asked(render, capsys, mon
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_terminal_that_closes_does_not_stop_what_nohup_started(portrait, tone, tmp_path):
+    command = [sys.executable, "-m", "tests.light", "render", portrait, tone, "--size", "128", "-o", tmp_path / "o.mp4"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PAUSE_S": "0.02"},
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    wait_for(lambda: children(process.pid))
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=30) == 0
+    assert (tmp_path / "o.mp4").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_being_interrupted_leaves_nothing_behind(portrait, speech, tmp_path, number):
     command = [sys.executable, "-m", "tests.light", "render", str(portrait), str(speech), "--size", "128"]
     command += ["-o", str(tmp_path / "out.mp4")]

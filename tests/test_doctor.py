@@ -4,6 +4,7 @@ import pytest
 
 from talkface import doctor, weights
 from talkface.errors import EnvironmentFailure
+from talkface.media import ffmpeg
 from talkface.motion.generate import WEIGHTS_NAME
 
 
@@ -30,7 +31,7 @@ def test_missing_weights_are_found(monkeypatch, tmp_path):
 
 
 def test_a_broken_ffmpeg_is_found(monkeypatch):
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+    monkeypatch.setenv(ffmpeg.CHOICE, "/nowhere/ffmpeg")
     findings = {finding.name: finding for finding in doctor.examine()}
-    assert "pip install --force-reinstall imageio-ffmpeg" in findings["ffmpeg"].problem
+    assert f"The variable {ffmpeg.CHOICE} names it" in findings["ffmpeg"].problem
     assert not findings["torch"].problem

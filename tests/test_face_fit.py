@@ -152,6 +152,15 @@ def test_bounded_minimum_against_brute_force():
         np.testing.assert_allclose(best, slow, atol=1e-3)
 
 
+def test_a_warp_is_as_fine_far_from_the_pictures_corner():
+    """A small face low in a large picture: squares of its coordinates leave no digits for distances within the face."""
+    marks = draw_landmarks(identity_seed=5, scale=0.5)
+    fit = fit_face(marks, SIZE)
+    near, far = (fit_warp(fit.residual_from + shift, fit.residual_to + shift) for shift in (0.0, 4000.0))
+    points = np.random.default_rng(3).uniform(marks[:, :2].min(0), marks[:, :2].max(0), (500, 2))
+    np.testing.assert_allclose(far.displacement(points + 4000), near.displacement(points), atol=0.01)
+
+
 def test_warp_is_exact_smooth_and_local():
     rng = np.random.default_rng(2)
     source = rng.uniform(100, 200, (40, 2))

@@ -82,6 +82,15 @@ def test_rolled_face(tracker, astronaut, face, angle_deg):
     assert gap(found, (face.landmarks[:, :2] - centre) @ np.array([[c, -s], [s, c]]) + centre) < 0.06
 
 
+def test_a_small_face_is_as_like_one_as_a_large_one(tracker, astronaut, face):
+    canvas = np.full((1500, 3000, 3), 120, np.uint8)
+    canvas[700:1212, 1200:1712] = astronaut
+    (found,) = tracker(canvas)
+    assert face.score == pytest.approx(face.likeness, abs=1e-3)
+    assert found.score < found.likeness
+    assert found.likeness > 0.97
+
+
 def test_small_face_in_a_large_picture(tracker, astronaut, face):
     canvas = np.full((1400, 2000, 3), 128, np.uint8)
     canvas[700:956, 1500:1756] = np.asarray(Image.fromarray(astronaut).resize((256, 256), Image.Resampling.BOX))

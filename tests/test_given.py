@@ -29,6 +29,21 @@ def test_notes_come_from_both(tmp_path):
     assert [word in note for word, note in zip(("limited", "resampled", "rests"), notes, strict=True)] == [True] * 3
 
 
+def test_the_farthest_head_is_the_files_and_else_the_options(tmp_path):
+    keys = write(
+        tmp_path / "k.json", '{"keyframes": [{"time": 0, "head_distance": 1.3}, {"time": 1, "head_distance": 1}]}'
+    )
+    others = write(tmp_path / "o.json", '{"keyframes": [{"time": 0, "amplitude": 1}]}')
+    moves = write(tmp_path / "m.csv", MOTION.format(0.8))
+    for options, expected in (
+        (RenderOptions(head_distance=0.9), 0.9),
+        (RenderOptions(head_distance=0.9, controls=keys), 1.3),
+        (RenderOptions(head_distance=0.9, controls=others), 0.9),
+        (RenderOptions(motion=moves), 1.0),
+    ):
+        assert read_given(options).farthest(options) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", ["controls", "motion"])
 def test_a_missing_file_is_named(tmp_path, name):
     with pytest.raises(InputError, match=f"The {name} file .*nothing.csv does not exist"):

@@ -15,6 +15,8 @@ def test_the_sheet_shows_the_face_and_every_pose(portrait, tmp_path):
     sheet = np.asarray(Image.open(tmp_path / "sheet.png")).astype(int)
     assert sheet.shape == (CLOSE_UP_PX + 2 * POSE_SIZE_PX, POSES_PER_ROW * POSE_SIZE_PX, 3)
     assert report["faces"] == 1
+    assert report["path"] == tmp_path / "sheet.png"
+    assert [text for text in report["warnings"] if "is small (109 pixels)" in text]
     tiles = [sheet[CLOSE_UP_PX + row * 256 :, column * 256 :][:256, :256] for row in range(2) for column in range(5)]
     for name, tile in list(zip(TEST_POSES, tiles, strict=True))[1:]:
         assert np.abs(tile[30:] - tiles[0][30:]).mean() > 0.05, f"{name} looks like the portrait"

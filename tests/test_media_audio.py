@@ -44,6 +44,14 @@ def test_what_only_libsndfile_knows_is_copied_for_ffmpeg(tmp_path):
         assert ffmpeg.probe(speech.path).audio.rate_hz == 16_000
 
 
+def test_joined_mp3s_are_read_whole_and_without_a_word(tmp_path, tone, capfd):
+    ffmpeg.run(*ffmpeg.source(tone), ffmpeg.url(tmp_path / "one.mp3"))
+    (tmp_path / "two.mp3").write_bytes(2 * (tmp_path / "one.mp3").read_bytes())
+    with open_speech(tmp_path / "two.mp3") as speech:
+        assert speech.duration_s == pytest.approx(2.0, abs=0.1)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 48_000, 192_000])
 def test_any_rate_becomes_16_khz(tmp_path, rate_hz):
     with open_speech(write_tone(tmp_path / "tone.wav", 2.0, rate_hz)) as speech:

@@ -97,11 +97,23 @@ def test_a_playlist_cannot_reach_the_network(tmp_path):
     assert ffmpeg.probe(tmp_path / "list.m3u8") is None
 
 
-def test_a_missing_program_is_an_environment_failure(monkeypatch):
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
-    with pytest.raises(EnvironmentFailure) as caught:
-        ffmpeg.version()
-    assert "imageio-ffmpeg" in caught.value.hint
+@pytest.mark.parametrize("program", ["/nowhere/ffmpeg", "/etc/passwd"])
+@pytest.mark.parametrize("chosen", [False, True])
+@pytest.mark.parametrize("start", [ffmpeg.version, lambda: ffmpeg.probe(Path("a.wav")), lambda: ffmpeg.run("-version")])
+def test_a_program_that_does_not_run_is_an_environment_failure(monkeypatch, program, chosen, start):
+    if chosen:
+        monkeypatch.setenv(ffmpeg.CHOICE, program)
+    else:
+        monkeypatch.delenv(ffmpeg.CHOICE, raising=False)
+        monkeypatch.setattr(ffmpeg, "executable", lambda: program)
+    with pytest.raises(EnvironmentFailure, match="does not run") as caught:
+        start()
+    assert (ffmpeg.CHOICE if chosen else "pip install") in caught.value.hint
+
+
+def test_a_missing_file_that_a_writer_needs_is_no_missing_program():
+    with pytest.raises(FileNotFoundError), ffmpeg.open_pipe("-i", "-", "-f", "null", "-", reads=False):
+        raise FileNotFoundError
 
 
 def _children() -> list[str]:

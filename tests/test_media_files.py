@@ -32,6 +32,12 @@ def test_a_bad_file_is_named(tmp_path, make, words):
     assert "speech.wav" in caught.value.message
 
 
+def test_an_address_is_no_file():
+    with pytest.raises(InputError, match="does not exist") as caught:
+        require_file(Path("https://example.org/speech.wav"), "speech")
+    assert "Download" in caught.value.hint
+
+
 def test_an_unreadable_file_is_named(tone, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -101,6 +107,12 @@ def test_an_input_is_never_overwritten(tmp_path):
 def test_a_folder_that_takes_no_files_is_refused():
     with pytest.raises(EnvironmentFailure, match="cannot be written"), reserve(Path("/proc/out.mp4"), MP4, force=False):
         pass
+
+
+def test_a_name_that_is_too_long_is_no_matter_of_the_folder(tmp_path):
+    with pytest.raises(EnvironmentFailure) as caught, reserve(tmp_path / f"{'a' * 300}.mp4", MP4, force=False):
+        pass
+    assert "shorter" in caught.value.hint
 
 
 def test_a_disk_that_fills_up_is_named(tmp_path):

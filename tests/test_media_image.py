@@ -119,6 +119,23 @@ def test_of_a_heic_picture_all_of_it_is_read_or_nothing(tmp_path, portrait, monk
         refused(tmp_path / "photo.heic", "not a picture")
 
 
+@pytest.mark.parametrize("cut", [0, 10, 2000])
+def test_a_heic_picture_has_the_colours_of_its_profile(tmp_path, pixels, monkeypatch, cut):
+    """ffmpeg gives joined tiles without it; a torn one counts or does not, as the colour engine likes."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.replace(b"rXYZ", b"....").replace(b"gXYZ", b"rXYZ").replace(b"....", b"gXYZ")
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    Image.fromarray(pixels).save(tmp_path / "profile.png", icc_profile=profile)
+    box = (len(profile) + 12).to_bytes(4, "big") + b"colrprof" + profile
+    (tmp_path / "photo.heic").write_bytes(b"boxes before it" + box[: len(box) - cut] + b"pixels" * (not cut))
+    stream = ffmpeg.VideoStream("hevc", 128, 96, fps=0.0, is_cover=False)
+    monkeypatch.setattr(ffmpeg, "probe", lambda _: ffmpeg.MediaInfo("heif", 0.0, stream, None))
+    monkeypatch.setattr(ffmpeg, "run", lambda *_: (tmp_path / "plain.png").read_bytes())
+    seen, meant = (read_portrait(tmp_path / name).image for name in ("photo.heic", "profile.png"))
+    assert closeness(meant, pixels) > 20
+    assert any(np.array_equal(seen, wanted) for wanted in ((meant, pixels) if cut else (meant,)))
+
+
 def test_fifty_megapixels_are_read(tmp_path):
     Image.new("RGB", (8192, 6144), (200, 100, 50)).save(tmp_path / "large.jpg")
     assert read_portrait(tmp_path / "large.jpg").image.shape == (6144, 8192, 3)

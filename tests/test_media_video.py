@@ -20,8 +20,8 @@ from tests.conftest import write_tone
 SIDE = 128
 
 
-def spec(frames: int = 25, rate: Fraction = Fraction(25), **metadata: str) -> VideoSpec:
-    return VideoSpec(SIDE, SIDE, rate, frames, 18, metadata)
+def spec(frames: int = 25, rate: Fraction = Fraction(25), crf: int = 18, **metadata: str) -> VideoSpec:
+    return VideoSpec(SIDE, SIDE, rate, frames, crf, metadata)
 
 
 def pictures(count: int) -> list[np.ndarray]:
@@ -90,6 +90,13 @@ def test_the_file_is_playable_from_the_start_and_everywhere(tmp_path, tone):
     assert data.index(b"moov") < data.index(b"mdat")
     info = ffmpeg.probe(tmp_path / "a.mp4")
     assert (info.video.codec, info.audio.codec) == ("h264", "aac")
+
+
+@pytest.mark.parametrize("crf", [0, 1, 40])
+def test_no_quality_leaves_the_profile_that_players_know(tmp_path, tone, crf):
+    encode(pictures(25), tmp_path / "a.mp4", spec(crf=crf), tone)
+    described = subprocess.run([ffmpeg.executable(), "-i", tmp_path / "a.mp4"], capture_output=True, text=True).stderr
+    assert "h264 (High) " in described
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8_000, 1), (192_000, 1), (48_000, 6)])

@@ -89,6 +89,16 @@ def test_a_later_end_changes_nothing_before(model):
     np.testing.assert_allclose(short[: same - 8], long[: same - 8], atol=1e-5)
 
 
+def test_an_emotion_asked_later_changes_nothing_before(model):
+    plain = ControlTracks.constant(Controls(), 200, 25.0)
+    happy = (np.arange(200) >= 150)[:, None] * np.eye(len(EMOTIONS), dtype=np.float32)[EMOTIONS.index("happy")]
+    first, other = (
+        model.perform(voice(8.0), tracks, 25.0, 200, 1, 2).values for tracks in (plain, replace(plain, emotion=happy))
+    )
+    np.testing.assert_allclose(first[: 150 - CONFIG.window - 10], other[: 150 - CONFIG.window - 10], atol=1e-5)
+    assert np.abs(first - other)[160:].max() > 1e-3
+
+
 def test_silence_without_amplitude_is_exactly_the_portrait(model):
     values = make(model, silent=True, amplitude=0.0).values
     assert (values[:, MotionSpace.index("headDistance")] == 1).all()
@@ -166,14 +176,18 @@ def test_a_long_speech_takes_little_more_memory_than_its_motion(monkeypatch):
     assert used[1] - used[0] < 6 * (sizes[1] - sizes[0])
 
 
-def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch):
+@pytest.mark.parametrize("changes", [False, True])
+def test_windows_are_made_on_the_device_and_read_back_whole(monkeypatch, changes):
     """On torch's "meta" device, which bears neither a stray CPU tensor nor a value read back by the way."""
     model, meta, reads = MotionModel(Denoiser(CONFIG)), torch.device("meta"), []
     model.device, model.net, model.kept = meta, model.net.to(meta), model.kept.to(meta)
     monkeypatch.setattr(torch.Tensor, "cpu", lambda self: reads.append(1) or torch.zeros(self.shape))
     moody = ControlTracks.constant(Controls(9.0, emotions=(("sad", 0.5),)), 75, 25.0)
+    if changes:
+        moody = replace(moody, emotion=moody.emotion * (np.arange(75) > 40)[:, None])
     assert model.departures(voice(3.0), moody, 1, 5).values.shape == (75, len(AXES))
-    assert len(reads) <= len(starts(75, CONFIG.window, OVERLAP)) + DRAWS + 1  # one read for the lips of all
+    lips = 3 if changes else 1  # windows that are told two emotions are not all guessed together
+    assert len(reads) <= len(starts(75, CONFIG.window, OVERLAP)) + DRAWS + lips
 
 
 # What the package's weights make of real words
@@ -421,16 +435,3 @@ def test_an_emotion_asked_at_once_comes_as_faces_do(mama):
     assert frown[:33].max() < 0.1
     assert frown[47:].min() > 0.6
     assert np.abs(np.diff(frown)).max() < 0.25
-
-
-def test_the_frames_before_a_window_are_told_as_if_its_emotion_had_been_held():
-    emotion = np.zeros((120, len(EMOTIONS)), np.float32)
-    emotion[:66, EMOTIONS.index("happy")] = 1
-    tracks = replace(ControlTracks.constant(Controls(), 120, 25.0), emotion=emotion)
-    (told,) = generate_module.Inputs(voice(4.8), tracks, replace(CONFIG, window=30, context=10)).told(66)
-    assert not told.rows["emotion"].any()
-    smile = AXES.index("mouthSmileLeft")
-    np.testing.assert_allclose(
-        told.apart[:10, smile], -emotion_offset(emotion[0])[DYNAMICS_AXES.index("mouthSmileLeft")]
-    )
-    assert not told.apart[10:].any()

@@ -60,7 +60,7 @@ def test_guidance_follows_its_formula():
         return guesses + 0 * x
 
     x = torch.full((1, 4, 2), 7.0)
-    blended = guided(denoise, torch.tensor([2.5, -0.5, -1.0]))(x, 3)
+    blended = guided(denoise, torch.tensor([2.5, -0.5, -1.0]).view(3, 1, 1))(x, 3)
     assert blended.shape == x.shape
     torch.testing.assert_close(blended, torch.full_like(x, 2.5 * 1.0 - 0.5 * 0.5 - 1.0 * -2.0))
     torch.testing.assert_close(seen[0], x.expand(3, -1, -1))
@@ -68,17 +68,17 @@ def test_guidance_follows_its_formula():
 
 def test_each_axis_may_have_its_own_guidance():
     guesses = torch.tensor([[1.0, 1.0], [3.0, 3.0]]).view(2, 1, 2)
-    weights = torch.tensor([[1.0, 2.0], [0.0, -1.0]])
+    weights = torch.tensor([[1.0, 2.0], [0.0, -1.0]])[:, None]
     blended = guided(lambda x, step: guesses + 0 * x, weights)(torch.zeros(1, 4, 2), 0)
     torch.testing.assert_close(blended, torch.tensor([1.0, -1.0]).expand(1, 4, 2))
 
 
 def test_several_sequences_are_guided_side_by_side():
-    weights = torch.tensor([2.0, -1.0])
+    weights = torch.tensor([[2.0, 3.0], [-1.0, -2.0]])[..., None]
     x = torch.stack([torch.full((4, 2), 1.0), torch.full((4, 2), 5.0)])
     conditions = torch.tensor([10.0, 10.0, 1.0, 1.0]).view(4, 1, 1)
     blended = guided(lambda batch, step: batch * conditions, weights)(x, 0)
-    torch.testing.assert_close(blended, x * (2 * 10 - 1))
+    torch.testing.assert_close(blended, x * torch.tensor([2 * 10 - 1.0, 3 * 10 - 2.0]).view(2, 1, 1))
 
 
 def test_one_guess_after_another():

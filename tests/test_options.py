@@ -6,6 +6,7 @@ import pytest
 
 from talkface import RenderOptions
 from talkface.errors import UsageError
+from talkface.motion import emotion
 from talkface.options import EMOTIONS, FRAME_RATES, option_default, option_help, parse_emotion, parse_gaze
 
 
@@ -20,12 +21,19 @@ from talkface.options import EMOTIONS, FRAME_RATES, option_default, option_help,
         {"emotions": (("joyful", 1.0),)}, {"emotions": (("happy", 1.5),)}, {"emotions": (("happy", "very"),)},
         {"emotions": "happy"}, {"emotions": ("happy", 0.5)}, {"emotions": {"happy": 0.5}}, {"gaze": 5.0},
         {"gaze": (5.0,)}, {"gaze": None}, {"gaze": "5,0"}, {"fps": "25"}, {"seed": 1.5}, {"seed": "7"}, {"face": "1"},
+        {"controls": 3}, {"motion": True}, {"full": "yes"}, {"force": None},
     ],
 )  # fmt: skip
 def test_a_value_out_of_range_is_refused_with_a_hint(bad):
     with pytest.raises(UsageError) as caught:
         RenderOptions(**bad)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("bad", [{"seed": "7"}, {"size": "512"}, {"face": "1"}, {"amplitude": "1"}])
+def test_a_number_that_is_text_is_shown_as_such(bad):
+    with pytest.raises(UsageError, match="got '.+'"):
+        RenderOptions(**bad)
 
 
 def test_the_limits_themselves_are_accepted():
@@ -65,10 +73,10 @@ def test_gaze_that_is_not_two_numbers_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "emotion"), [("happy", ("happy", 1.0)), ("Sad:0.3", ("sad", 0.3)), ("angry:1", ("angry", 1.0))]
+    ("text", "parsed"), [("happy", ("happy", 1.0)), ("Sad:0.3", ("sad", 0.3)), ("angry:1", ("angry", 1.0))]
 )
-def test_emotions_are_parsed(text, emotion):
-    assert parse_emotion(text) == emotion
+def test_emotions_are_parsed(text, parsed):
+    assert parse_emotion(text) == parsed
 
 
 def test_an_emotion_without_a_number_after_the_colon_is_refused():
@@ -84,6 +92,4 @@ def test_every_option_has_help_and_the_default_of_the_api():
 
 
 def test_the_emotions_offered_are_the_ones_motion_knows():
-    from talkface.motion.emotion import EMOTIONS as known
-
-    assert set(EMOTIONS) == set(known) | {"neutral"}
+    assert set(EMOTIONS) == set(emotion._PRESETS)

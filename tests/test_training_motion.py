@@ -1,5 +1,6 @@
 """Training the motion model, in small: windows cut right, losses that mean what they say, a run that can go on."""
 
+import csv
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from talkface.space import MotionSpace
 from training.motion_batches import Stream, Windows, spread_of
 from training.motion_data import SOURCES, MotionClip, read_clips, read_folder, save_clips
 from training.motion_losses import TERMS, closure, functional, losses, measure_spreads
-from training.motion_train import Goal, Run, blended, train
+from training.motion_train import Goal, Run, blended, report, train
 from training.speech_phones import PHONES
 
 CONFIG = DenoiserConfig(AXES, PHONES, SOURCES, len(PHONES) + AUDIO_EXTRAS, 16, 1, 2, 2, 20, 4)
@@ -169,8 +170,12 @@ def test_a_batch_that_is_not_finite_leaves_the_network_as_it_was(tmp_path, clips
     run = Run(tmp_path, Denoiser(CONFIG), torch.device("cpu"))
     spreads, before = measure_spreads(batch, run.net), {k: v.clone() for k, v in run.net.state_dict().items()}
     spoiled = replace(batch, audio=torch.full_like(batch.audio, torch.nan))
-    run.update(spoiled, alphas_cumprod(), spreads, 0.0)
+    left_out = run.update(spoiled, alphas_cumprod(), spreads, 0.0)
     for name, value in run.net.state_dict().items():
         torch.testing.assert_close(value, before[name])
-    run.update(batch, alphas_cumprod(), spreads, 0.0)
+    used = run.update(batch, alphas_cumprod(), spreads, 0.0)
     assert any(not torch.equal(value, before[name]) for name, value in run.net.state_dict().items())
+    report(run, [left_out, used, left_out], {})
+    (row,) = csv.DictReader((tmp_path / "log.csv").read_text().splitlines())
+    assert row["left_out"] == "2"
+    assert float(row["value"]) == pytest.approx(used["value"], abs=1e-4)

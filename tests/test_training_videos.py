@@ -158,7 +158,9 @@ def test_the_motion_model_learns_from_the_clips_and_resumes(clips, workshop, tmp
     rows = learn(12)
     assert rows[-1].split(",")[1:3] == ["3", "12"], "it went on where it was"
     assert len(rows) == 3
-    assert all(float(value) > 0 for value in rows[-1].split(",")[3:] if value)
+    *losses, left_out = rows[-1].split(",")[3:]
+    assert all(float(value) > 0 for value in losses if value)
+    assert left_out == "0"
 
 
 def test_a_second_run_does_nothing_again(clips, folder, workshop):

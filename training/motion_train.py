@@ -86,7 +86,8 @@ class Run:
         part.rename(self.path)
 
     def update(self, batch: Batch, kept: torch.Tensor, spreads: Spreads, progress: float) -> dict[str, float]:
-        """One step at `progress` 0-1 of the run; returns the terms of the loss."""
+        """One step at `progress` 0-1 of the run; returns the terms of the loss, and as "left_out" whether (1 or 0) the
+        batch was left out because of them."""
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         for group in self.optimiser.param_groups:
             group["lr"] = PEAK_RATE * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1))))
@@ -94,7 +95,8 @@ class Run:
         self.optimiser.zero_grad(set_to_none=True)
         total(terms).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        if norm.isfinite():  # one bad batch in days on a GPU must not undo them
+        usable = bool(norm.isfinite())
+        if usable:  # one bad batch in days on a GPU must not undo them
             self.optimiser.step()
         self.step += 1
         self.windows += len(batch.clean) * world_size()
@@ -103,7 +105,7 @@ class Run:
             torch._foreach_lerp_(list(self.average.values()), list(self.net.state_dict().values()), share)
         if progress >= EARLY_PROGRESS and not self.early:
             self.early = {key: value.clone() for key, value in self.average.items()}
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return {name: float(value.detach()) for name, value in terms.items()} | {"left_out": float(not usable)}
 
 
 def blended(early: dict[str, torch.Tensor], late: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -208,8 +210,10 @@ def report(run: Run, seen: list[dict[str, float]], checked: dict[str, float]) ->
     """Save, and add a line to the log."""
     run.save()
     row = {"minutes": round(run.spent_s / 60, 2), "step": run.step, "windows": run.windows}
-    row |= {name: round(float(np.nanmean([s[name] for s in seen])), 4) if seen else "" for name in TERMS}
+    used = [terms for terms in seen if not terms["left_out"]]
+    row |= {name: round(float(np.nanmean([terms[name] for terms in used])), 4) if used else "" for name in TERMS}
     row |= {f"held_out_{name}": round(value, 4) for name, value in checked.items()}
+    row["left_out"] = len(seen) - len(used)
     path = run.folder / "log.csv"
     new = not path.exists()
     with path.open("a", newline="") as file:

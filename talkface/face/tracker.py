@@ -72,11 +72,13 @@ class TrackedFace:
     Attributes:
         landmarks: (478, 3) float32, pixels of the picture; z in the same scale, towards the viewer negative.
         score: 0-1, how sure it is that this is a face.
+        likeness: 0-1, the same without regard to how small it is beside the picture.
         box: (left, top, right, bottom) of the landmarks, pixels.
     """
 
     landmarks: np.ndarray
     score: float
+    likeness: float
     box: tuple[float, float, float, float]
 
 
@@ -200,14 +202,15 @@ class FaceTracker:
         logits = np.mean([reading.logits for reading in readings], 0)
         spreads = np.mean([reading.spreads for reading in readings], 0)
         shares = [frame.size / max(image.shape[:2]) for frame in frames]
-        scores = [_score(c[0], *more) for c, *more in zip(candidates, logits, spreads, shares, strict=True)]
+        evidence = [_evidence(c[0], *more) for c, *more in zip(candidates, logits, spreads, strict=True)]
+        scores = [_score(each, share) for each, share in zip(evidence, shares, strict=True)]
         least = COMPANION_AT_LEAST if max(scores) > COMPANION_AT_LEAST else FACE_AT_LEAST
         faces = []
-        for score, marks in zip(scores, points, strict=True):
+        for score, each, marks in zip(scores, evidence, points, strict=True):
             if score >= least:
                 marks = self._sharpened(image, marks)
                 box = (*marks[:, :2].min(0).tolist(), *marks[:, :2].max(0).tolist())
-                faces.append(TrackedFace(marks, score, box))
+                faces.append(TrackedFace(marks, score, _score(each), box))
         return faces
 
     def _sharpened(self, image: np.ndarray, marks: np.ndarray) -> np.ndarray:
@@ -254,12 +257,14 @@ class _Reading:
     spreads: np.ndarray
 
 
-def _score(probability: float, logit: float, spread: float, share: float) -> float:
-    """How sure it is that this is a face, 0-1: the detector, the landmark network and its agreement with itself.
+def _evidence(probability: float, logit: float, spread: float) -> float:
+    """The detector, the landmark network and its agreement with itself, in one number for `_score`."""
+    return 6.7 * (probability - 0.5) + 1.2 * (logit - 5.5) - 30 * (spread - 0.05) + 1.1  # logistic fit
 
-    A face that is tiny beside the picture (`share` of its longer side) has to be surer.
-    """
-    evidence = 6.7 * (probability - 0.5) + 1.2 * (logit - 5.5) - 30 * (spread - 0.05) + 1.1  # logistic fit
+
+def _score(evidence: float, share: float = 1.0) -> float:
+    """How sure it is that this is a face, 0-1; one that is tiny beside the picture (`share` of its longer side) has to
+    be surer."""
     evidence -= 2 * float(np.clip((0.08 - share) / 0.04, 0, 1))
     return 1 / (1 + math.exp(-float(np.clip(evidence, -30, 30))))
 

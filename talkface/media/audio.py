@@ -59,7 +59,8 @@ def open_speech(path: Path) -> Iterator[Speech]:
 
 
 def _read(path: Path, folder: Path) -> Speech:
-    source, notes = _readable(path, folder), []
+    info = ffmpeg.probe(path)
+    source, notes = _readable(path, info, folder), []
     raw, stats = _decode(source, folder / "speech.f32", path)
     if stats.unusable:
         notes.append("The speech held samples that are not numbers (NaN or infinite); they were silenced.")
@@ -68,7 +69,7 @@ def _read(path: Path, folder: Path) -> Speech:
     if stats.count and stats.peak < _SILENT_PEAK:
         raw, first = _decode(source, folder / "first.f32", path, _FIRST_CHANNEL)  # channels may cancel out
         stats = first if first.count else stats
-    duration_s = _duration_s(path, stats.count / SPEECH_RATE_HZ)
+    duration_s = _duration_s(path, info, stats.count / SPEECH_RATE_HZ)
     if duration_s < MIN_DURATION_S:
         raise InputError(
             f"The speech {path.name} lasts {duration_s:.2f} s; at least {MIN_DURATION_S:g} s are needed.",
@@ -121,9 +122,8 @@ def _decode(source: Path, target: Path, original: Path, channels: str = _ALL_CHA
     return target, stats
 
 
-def _readable(path: Path, folder: Path) -> Path:
+def _readable(path: Path, info: ffmpeg.MediaInfo | None, folder: Path) -> Path:
     """`path`, or a copy of it in a format ffmpeg understands."""
-    info = ffmpeg.probe(path)
     if info and info.audio:
         return path
     if info and info.is_still_picture:
@@ -156,8 +156,11 @@ def _repaired(source: Path, folder: Path, original: Path) -> Path:
     return copy
 
 
-def _duration_s(path: Path, decoded_s: float) -> float:
-    """Exact length from the header where libsndfile reads it and it agrees with what was decoded."""
+def _duration_s(path: Path, info: ffmpeg.MediaInfo | None, decoded_s: float) -> float:
+    """Exact length from the header where libsndfile reads it and it agrees with what was decoded; not of MP3, whose
+    odd headers it complains of to the terminal."""
+    if info and info.format_name == "mp3":
+        return decoded_s
     with contextlib.suppress(soundfile.LibsndfileError, RuntimeError, ZeroDivisionError):
         info = soundfile.info(path)
         header_s = info.frames / info.samplerate

@@ -8,6 +8,7 @@ anything.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from typing import BinaryIO
 
 from talkface.errors import EnvironmentFailure, TalkfaceError
 
+CHOICE = "IMAGEIO_FFMPEG_EXE"  # the variable in which imageio-ffmpeg lets its user name another ffmpeg
 REINSTALL = "Put it back with: pip install --force-reinstall imageio-ffmpeg"
 _COMMON = ("-hide_banner", "-nostdin", "-loglevel", "error")
 _DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+(?:\.\d+)?)")
@@ -91,7 +93,7 @@ def version() -> str:
     try:
         done = subprocess.run([executable(), "-version"], capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
-        raise EnvironmentFailure(f"The ffmpeg program does not run ({error}).", REINSTALL) from error
+        raise _does_not_run(error) from error
     return done.stdout.split("\n", 1)[0].removeprefix("ffmpeg version ").split(" Copyright")[0]
 
 
@@ -114,7 +116,10 @@ def run(*arguments: str) -> bytes:
 def probe(path: Path) -> MediaInfo | None:
     """What is in the file; None when ffmpeg cannot make anything of it."""
     command = [executable(), "-hide_banner", "-nostdin", *source(path)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)
+    except OSError as error:
+        raise _does_not_run(error) from error
     return parse_info(done.stderr.decode("utf-8", "replace"))
 
 
@@ -155,21 +160,31 @@ def open_pipe(*arguments: str, reads: bool) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as log:
         try:
             with _interrupts_wait():
-                process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=log, start_new_session=True)
+                process = _started(command, stdin=stdin, stdout=stdout, stderr=log)
             stream = process.stdout if reads else process.stdin
             yield stream
             stream.close()
             process.wait()
         except BrokenPipeError:  # ffmpeg has ended; its exit code and its log tell why
             process.wait()
-        except FileNotFoundError as error:
-            raise EnvironmentFailure(f"The ffmpeg program does not run ({error}).", REINSTALL) from error
         finally:
             if process is not None:
                 _end(process)
         if process.returncode != 0:
             log.seek(0)
             raise FfmpegError(log.read().decode("utf-8", "replace"), process.returncode)
+
+
+def _started(command: list[str], **streams: object) -> subprocess.Popen:
+    try:
+        return subprocess.Popen(command, **streams, start_new_session=True)
+    except OSError as error:
+        raise _does_not_run(error) from error
+
+
+def _does_not_run(error: Exception) -> EnvironmentFailure:
+    hint = f"The variable {CHOICE} names it: change or unset that." if CHOICE in os.environ else REINSTALL
+    return EnvironmentFailure(f"The ffmpeg program does not run ({error}).", hint)
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -19,7 +19,9 @@ def require_file(path: Path, role: str) -> None:
         if path.is_dir():
             raise InputError(f"The {role} {path} is a folder.", "Name the file inside it.")
         if not path.exists():
-            raise InputError(f"The {role} {path} does not exist.", "Check the name and the folder.")
+            is_address = path.parts[:1] in (("http:",), ("https:",))
+            hint = "Download it first, and name the file." if is_address else "Check the name and the folder."
+            raise InputError(f"The {role} {path} does not exist.", hint)
         if not path.is_file():
             raise InputError(f"The {role} {path} is not a regular file.", "Save it to a file first.")
         with path.open("rb") as stream:
@@ -96,4 +98,5 @@ def _refused(output: Path, error: OSError) -> EnvironmentFailure:
     if error.errno == errno.ENOSPC:
         return disk_full()
     reason = error.strerror or str(error)
-    return EnvironmentFailure(f"The output {output} cannot be written ({reason}).", "Choose another folder with -o.")
+    hint = "Choose a shorter name." if error.errno == errno.ENAMETOOLONG else "Choose another folder with -o."
+    return EnvironmentFailure(f"The output {output} cannot be written ({reason}).", hint)

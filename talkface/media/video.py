@@ -21,6 +21,7 @@ _AUDIO_RATES_HZ = (22_050, 24_000, 32_000, 44_100, 48_000)
 _AAC_FRAME = 1024
 _DISK_FULL = "No space left on device"
 _PIPE_BYTES = 1 << 20
+_LEAST_CRF = 1  # 0 is lossless to x264, in a profile that hardly any player knows
 # The colour matrix that every player assumes for small pictures, written into the file as well.
 _COLOUR = (
     "-vf", "scale=out_color_matrix=smpte170m:out_range=tv:flags=accurate_rnd+bicubic,"
@@ -99,7 +100,7 @@ def _arguments(part: Path, spec: VideoSpec, sound: Path) -> list[str]:
     rate_hz = info.audio.rate_hz if info and info.audio else 0
     length_s = f"{spec.duration_s:.6f}"
     picture = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{spec.width}x{spec.height}", "-r", str(spec.rate)]
-    codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(spec.crf)]
+    codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(max(spec.crf, _LEAST_CRF))]
     voice = ["-af", f"{START_AT_ZERO},apad,atrim=end={length_s}", "-c:a", "aac", "-b:a", "160k", "-ac", "2"]
     if rate_hz not in _AUDIO_RATES_HZ:
         voice += ["-ar", "48000"]

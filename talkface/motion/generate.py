@@ -14,9 +14,9 @@ every frame rate; the noise comes from a CPU generator, so that it does on every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from copy import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,11 +25,8 @@ from talkface import weights
 from talkface.errors import EnvironmentFailure
 from talkface.motion import conditions
 from talkface.motion.conditions import axis_names
-from talkface.motion.curves import ease, read_smoothly
+from talkface.motion.curves import read_smoothly
 from talkface.motion.denoiser import (
-    AUDIO_AFTER,
-    AUDIO_BEFORE,
-    AUDIO_ROWS_PER_FRAME,
     CONDITIONS,
     MOTION_RATE_HZ,
     Denoiser,
@@ -41,10 +38,11 @@ from talkface.motion.guidance import (
     OPENING,
     REAL,
     TEACHER,
-    Pass,
+    Plan,
     course_passes,
     lip_passes,
 )
+from talkface.motion.inputs import Inputs, Told
 from talkface.motion.sampler import Denoise, ddim, guided, in_turn, mixed
 from talkface.motion.schedule import DIFFUSION_STEPS, alphas_cumprod
 from talkface.motion.voice import contact_curve, sample, speaking_curve
@@ -85,9 +83,6 @@ PARTS = tuple(
 
 LIP_COLUMNS = np.isin(conditions.AXES, LIPS)
 
-WINDOWS_AT_ONCE = 8
-"""Windows of lips guessed together: more would need more memory and be no faster on a CPU."""
-
 MARGIN_FRAMES = 4
 """Made beyond the end, so that neither smoothing nor reading between frames sees it."""
 
@@ -103,66 +98,6 @@ class Departures:
     values: np.ndarray
     joins: list[int]
     lip_joins: list[int]
-
-
-@dataclass(frozen=True)
-class Told:
-    """One way to tell a window what is asked: control rows (tokens, ...), the share (W,) of this way in each frame of
-    the window, and what its emotion adds to a departure beyond what the asked one does (tokens, M)."""
-
-    rows: dict[str, np.ndarray]
-    share: np.ndarray
-    apart: np.ndarray
-
-
-class Inputs:
-    """The voice and the controls of a whole speech, cut for each window: voice beyond its ends is silence."""
-
-    def __init__(self, features: SpeechFeatures, tracks: ControlTracks, config: DenoiserConfig) -> None:
-        if features.phone_names != config.phone_names:
-            raise EnvironmentFailure(
-                f"The weights {WEIGHTS_NAME!r} were trained with another speech encoder "
-                f"({len(config.phone_names)} phones, not {len(features.phone_names)}, or others).",
-                weights.REINSTALL,
-            )
-        self.context, self.tokens = config.context, config.context + config.window
-        self.audio = conditions.audio_rows(features)
-        self.silence = conditions.silent_row(config.phone_names)
-        self._ask(tracks)
-
-    def _ask(self, tracks: ControlTracks) -> None:
-        self.tracks, self.controls = tracks, conditions.control_rows(tracks)
-        self.course = [course_passes(tracks, nodding=nodding) for nodding in (True, False)]
-
-    def unasked(self) -> Inputs:
-        """The same voice, and nothing asked; itself when that is so already."""
-        if not any(rows.any() for rows in self.controls.values()):
-            return self
-        plain = copy(self)
-        plain._ask(ControlTracks.constant(Controls(), len(self.tracks), self.tracks.rate_hz))
-        return plain
-
-    def heard(self, start: int) -> np.ndarray:
-        """Audio rows of the window that starts at frame `start`, and of the frames before it."""
-        first = (start - self.context) * AUDIO_ROWS_PER_FRAME - AUDIO_BEFORE
-        count = self.tokens * AUDIO_ROWS_PER_FRAME + AUDIO_BEFORE + AUDIO_AFTER
-        return conditions.stretch(self.audio, first, count, self.silence, self.silence)
-
-    def told(self, start: int) -> list[Told]:
-        """Control rows of the same window, with each emotion that it has held throughout."""
-        first, count = start - self.context, self.tokens
-        rows = {name: conditions.stretch(c, first, count, c[0], c[-1]) for name, c in self.controls.items()}
-        held, shares = conditions.held_rows(rows["emotion"][self.context :])
-        onset = ease((first + np.arange(count)) / (conditions.EMOTION_ONSET_S * MOTION_RATE_HZ))[:, None]
-        asked = conditions.emotional_departure(rows["emotion"])
-        return [
-            Told(
-                rows | {"emotion": np.tile(one, (count, 1))},
-                share,
-                (onset * (conditions.emotional_departure(one) - asked)).astype(np.float32),
-            )
-            for one, share in zip(held, shares, strict=True)
-        ]
 
 
 class Noise:
@@ -229,6 +164,12 @@ class MotionModel:
     def departures(self, features: SpeechFeatures, tracks: ControlTracks, seed: int, steps: int) -> Departures:
         """What the model makes of a voice, for controls of T rows at 25 frames/s."""
         config, generator = self.net.config, torch.Generator().manual_seed(seed)
+        if features.phone_names != config.phone_names:
+            raise EnvironmentFailure(
+                f"The weights {WEIGHTS_NAME!r} were trained with another speech encoder "
+                f"({len(config.phone_names)} phones, not {len(features.phone_names)}, or others).",
+                weights.REINSTALL,
+            )
         inputs, noise = Inputs(features, tracks, config), Noise(config.window, len(config.axes), generator)
         lips, lip_joins = self._lips(inputs)
 
@@ -245,7 +186,9 @@ class MotionModel:
 
     def _draw(self, inputs: Inputs, start: int, previous: np.ndarray, steps: int) -> Draw:
         """What noise becomes in the window from frame `start` on, after `previous` (K, M)."""
-        guesses = (self._denoise(self.net, inputs, [start], plan, previous) for plan in inputs.course)
+        windows = {start: inputs.told(start)}
+        plans = (partial(course_passes, nodding=nodding) for nodding in (True, False))
+        guesses = (self._denoise(self.net, inputs, windows, plan, previous) for plan in plans)
         course = in_turn(*guesses, HEAD_DECIDED)
         return lambda noise: ddim(course, noise.to(self.device), self.kept, steps)[0].cpu().numpy()
 
@@ -270,15 +213,14 @@ class MotionModel:
     def _lips(self, inputs: Inputs) -> tuple[np.ndarray, list[int]]:
         """The mean of all motions (T, M) that fit the voice, in the units of `net`; its lips are used. Where windows
         meet."""
-        config, plan, last = self.lips.config, lip_passes(inputs.tracks), len(self.kept) - 1
+        config, last = self.lips.config, len(self.kept) - 1
         begins = range(-(config.window // 3), len(inputs.tracks), (config.window - OVERLAP) // 2)
 
         def guesses() -> Iterator[tuple[int, np.ndarray]]:
-            for i in range(0, len(begins), WINDOWS_AT_ONCE):
-                some = begins[i : i + WINDOWS_AT_ONCE]
-                nothing = torch.zeros(len(some), config.window, len(config.axes), device=self.device)
-                made = self._denoise(self.lips, inputs, some, plan)(nothing, last)
-                yield from zip(some, made.cpu().numpy(), strict=True)
+            for windows in inputs.in_batches(begins):
+                nothing = torch.zeros(len(windows), config.window, len(config.axes), device=self.device)
+                made = self._denoise(self.lips, inputs, windows, lip_passes)(nothing, last)
+                yield from zip(windows, made.cpu().numpy(), strict=True)
 
         mean, joins = average(len(inputs.tracks), config.window, OVERLAP, guesses(), LIP_COLUMNS)
         return mean * self.lips_gain + self.lips_shift, joins
@@ -287,42 +229,43 @@ class MotionModel:
         self,
         net: Denoiser,
         inputs: Inputs,
-        begins: Sequence[int],
-        plan: list[Pass],
+        windows: dict[int, list[Told]],
+        plan: Plan,
         previous: np.ndarray | None = None,
     ) -> Denoise:
-        """The blended guesses for the windows from frames `begins` on, after `previous` (K, M) if that is known.
+        """The blended guesses for the `windows` by their first frames, after `previous` (K, M) if that is known.
 
         The network learned from clips of one emotion each and lets one that is yet to come show at once: so a window in
         which it changes is guessed under each emotion, as if that had been asked throughout, and the guesses are mixed
         frame by frame.
         """
         config = net.config
-        keep = torch.ones(len(plan), len(CONDITIONS))
+        told = [(i, start, way) for i, (start, ways) in enumerate(windows.items()) for way in ways]
+        owners, begins, ways = zip(*told, strict=True)
+        passes = plan(np.stack([way.rows["emotion"][0] for way in ways]))
+        keep = torch.ones(len(passes), len(CONDITIONS))
         keep[:, CONDITIONS.index("previous")] = previous is not None
-        for row, one in enumerate(plan):
+        for row, one in enumerate(passes):
             if one.without:
                 keep[row, CONDITIONS.index(one.without)] = 0
-        source = torch.tensor([config.sources.index(one.source) for one in plan])
-        told = [(i, one) for i, start in enumerate(begins) for one in inputs.told(start)]
-        owners, ways = zip(*told, strict=True)
+        source = torch.tensor([config.sources.index(one.source) for one in passes])
         known = np.zeros((config.context, len(config.axes)), np.float32) if previous is None else previous
 
         def batch(rows: list[np.ndarray]) -> torch.Tensor:
-            return torch.from_numpy(np.stack(rows)).to(self.device).repeat(len(plan), 1, 1)
+            return torch.from_numpy(np.stack(rows)).to(self.device).repeat(len(passes), 1, 1)
 
         controls = {name: batch([way.rows[name] for way in ways]) for name in ways[0].rows}
-        heard = batch([inputs.heard(begins[i]) for i in owners])
+        heard = batch([inputs.heard(start) for start in begins])
         apart = torch.from_numpy(np.stack([way.apart for way in ways])).to(self.device) / net.axis_spread
         past = torch.from_numpy(known).to(self.device) + apart[:, : config.context]
         flags = (part.repeat_interleave(len(ways), 0).to(self.device) for part in (source, keep))
-        context = net.embed(heard, controls, past.repeat(len(plan), 1, 1), *flags)
+        context = net.embed(heard, controls, past.repeat(len(passes), 1, 1), *flags)
 
         def guess(x: torch.Tensor, step: int) -> torch.Tensor:
             share = torch.full((len(x),), (step + 1) / DIFFUSION_STEPS, device=self.device)
             return net.guess(x, share, context)
 
-        blend = torch.from_numpy(np.stack([one.weight for one in plan])).to(self.device)
+        blend = torch.from_numpy(np.stack([one.weight for one in passes])).to(self.device)
         if not any(way.apart[config.context :].any() for way in ways):
             return guided(guess, blend)
         shares = torch.from_numpy(np.stack([way.share for way in ways])).to(self.device)

@@ -38,16 +38,15 @@ def guided(denoise: Denoise, weights: torch.Tensor) -> Denoise:
     x_0 = sum_p w_p f(x_t, conditions p)
 
     `denoise` takes a batch (P * B, T, M) of all B sequences under the first condition, then under the second and so on,
-    so that the passes run together; `weights` (P,) or (P, M), for every axis its own, sum to 1 over p.
+    so that the passes run together; `weights` (P, B, M), for every sequence and axis its own, sum to 1 over p.
     Classifier-free guidance by several conditions at once (VASA-1, eq. 3),
     x_0 = (1 + sum_c lambda_c) f(x_t, all) - sum_c lambda_c f(x_t, all but c), is w = (1 + sum lambda, -lambda_1, ...).
     """
     count = len(weights)
-    weights = weights.view(count, 1, 1, -1)
 
     def blend(x: torch.Tensor, step: int) -> torch.Tensor:
         guesses = denoise(x.repeat(count, 1, 1), step)
-        return (weights * guesses.view(count, *x.shape)).sum(0)
+        return (weights[:, :, None] * guesses.view(count, *x.shape)).sum(0)
 
     return blend
 
@@ -71,9 +70,9 @@ def mixed(
         apart: d (N, T, M), what guess n has beyond the mixture: it is shown the sequence as if all of it were its own.
         kept: (S,) alpha-bar of the schedule.
     """
-    members = (owner == torch.arange(int(owner.max()) + 1, device=owner.device)[:, None]).to(shares.dtype)
 
     def mix(x: torch.Tensor, step: int) -> torch.Tensor:
+        members = (owner == torch.arange(len(x), device=x.device)[:, None]).to(shares.dtype)
         guesses = shares[..., None] * (denoise(x[owner] + kept[step].sqrt() * apart, step) - apart)
         return (members @ guesses.flatten(1)).view_as(x)
 
