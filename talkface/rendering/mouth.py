@@ -19,14 +19,15 @@ COARSE_PX = 2
 FADE_PX = 8  # at the border of the mouth's patch
 GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see `Sheet.invert`
 EDGE_STRIDE = 4
-OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
+OWN_MARGIN_PX = 2.0  # of the own mouth, left out where the lower lip has gone elsewhere; at rest it reaches behind it
 ON_LIP_PX = 1.0  # from its edge on, the portrait's lip is clear of what shows between its lips
 OFF_LIP_PX, OFF_WIDE_LIP = 6.0, 0.5  # past its edge, and of the portrait's opening: so far a lip is misplaced at most
 AT_CORNERS = 0.03  # of the mouth's width
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
 FAR_PX = 99.0
 LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between closed lips, and the gap at which it is gone
-MEETING = 0.4  # how dark the line is where lips meet that the portrait shows parted
+SHUT = 0.018  # of the mouth's width: lips that are less apart shut softly
+MEETING = 0.33  # how dark the line is where lips meet that the portrait shows parted
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
 UNDER_LIP, RIM = 0.52, 0.5  # the light in the shadow of the upper, and at the edge of the lower lip
@@ -82,6 +83,7 @@ class Mouth(torch.nn.Module):
         self.register_buffer("teeth_edge", torch.from_numpy(teeth_edge))
         self.register_buffer("throat", torch.from_numpy(light.throat))
         self.register_buffer("black", torch.from_numpy(light.black).view(1, 3, 1, 1))
+        self.register_buffer("flush", torch.from_numpy(light.flush).view(1, 3, 1, 1))
 
     def draw(self, frames, scene, texture, change, asked, spoken, speaking, rotation, shift) -> None:
         """Draw the mouth into frames (B, H, W, 3) uint8, in place.
@@ -122,7 +124,7 @@ class Mouth(torch.nn.Module):
         inside, painted = self._inside(texture, hole, below, target, asked, speaking, rotation, shift)
         colour = torch.lerp(lower, upper, share)
         if self.shows_inside:
-            colour = colour * (1 - MEETING * meet * speaking.view(-1, 1, 1, 1))
+            colour = colour * (1 - MEETING * meet * speaking.view(-1, 1, 1, 1)) ** self.flush
         colour = torch.lerp(colour, inside, hole)
         colour = refine(self.refiner, colour, painted, target, edges.frame(self.length))
         patch = Patch(scene.area, left, top, *colour.shape[-2:])
@@ -192,7 +194,7 @@ class Mouth(torch.nn.Module):
             sample_plate(plate.layers, plate.texels(target, asked, rotation, shift))
             for plate in (self.lower_plate, self.upper_plate)
         )
-        light = self._light(hole)
+        light = self._light(hole) ** self.flush
         behind = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:])
         colour = torch.lerp(self.black, behind, light * (1 - upper[:, 4:]))
         teeth = torch.lerp(self.black, upper[:, :3], light)
@@ -225,10 +227,10 @@ class Mouth(torch.nn.Module):
         past_upper, past_teeth, past_lower = self._past(place, self.edges[0], self.teeth_edge, self.edges[1])
         speaks = speaking.view(-1, 1, 1, 1)
         above = past_upper + OWN_REACH_PX - (OWN_REACH_PX + 2 * SHADOW * self.length) * speaks
-        margin = speaks * OWN_MARGIN_PX
-        end = torch.lerp(past_lower + margin, torch.maximum(past_lower + margin, past_teeth), speaks)
+        end = past_lower + (2 * speaks - 1) * OWN_MARGIN_PX
+        end = torch.lerp(end, torch.maximum(end, past_teeth), speaks)
         mirrored = place - self.axes[1].view(1, 2, 1, 1) * 2 * past_upper.clamp(-OWN_REACH_PX, 0)
-        share = ((torch.minimum(above, -end) + 0.5) / (1 + margin)).clamp(0, 1)
+        share = ((torch.minimum(above, -end) + 0.5) / (1 + speaks * OWN_MARGIN_PX)).clamp(0, 1)
         bare = (0.5 - torch.minimum(past_teeth, -past_lower) * speaks).clamp(0, 1)
         return sample_texture(texture, mirrored), share, bare
 
@@ -282,7 +284,8 @@ class MovedEdges:
         heights = torch.stack([self._heights(upper), self._heights(lower)], 1)
         middle = heights.mean(1, keepdim=True)
         crossed = heights[:, :1] > heights[:, 1:]
-        self.heights = self._rounded(torch.where(crossed, middle, heights))
+        heights = self._rounded(torch.where(crossed, middle, heights))
+        self.heights = _shut(heights, SHUT * self.length[:, None, None])
 
     def frame(self, length: float) -> CropFrame:
         """Where a mouth `length` pixels wide, centred between the corners, is seen by the refiner."""
@@ -344,6 +347,13 @@ class MovedEdges:
         upper, lower = (0.5 - upper).clamp(0, 1), (0.5 + lower).clamp(0, 1)
         one = torch.ones_like(upper)
         return torch.lerp(upper, one, beyond), torch.lerp(lower, one, beyond), meet
+
+
+def _shut(heights: torch.Tensor, least_px: torch.Tensor) -> torch.Tensor:
+    """Heights (B, 2, n) of edges that touch where they are hardly apart: of lips that meet, no dark line is left."""
+    half = (heights[:, 1:] - heights[:, :1]) / 2
+    apart = half * (2 * half / least_px).clamp(0, 1)
+    return heights.mean(1, keepdim=True) + torch.cat([-apart, apart], 1)
 
 
 def _steps(first: torch.Tensor, count: int, step: int) -> torch.Tensor:

@@ -16,6 +16,7 @@ GUM = np.array([0.78, 0.47, 0.45])
 TONGUE = np.array([0.80, 0.545, 0.53])
 SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
 THROAT = np.array([0.22, 0.09, 0.085])
+FLUSH = np.array([0.6, 1.18, 1.22])  # powers of the light in the shade of lips, which throw red light on what they shade
 FADED = (0.1, 0.2)  # brightness of a portrait's darkest parts: from where on, and from where on fully, it is faded
 DEEPER = 0.8  # the depth of a mouth than pupils and nostrils, which are small and blurred
 TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 550 smiles are within 6 % of it
@@ -34,13 +35,17 @@ SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the sear
 
 @dataclass(frozen=True)
 class MouthLight:
-    """Colours of the mouth's inside under the portrait's light: each (3,) 0-255; `black` is what has no light."""
+    """Colours of the mouth's inside under the portrait's light: each (3,) 0-255; `black` is what has no light.
+
+    `flush` (3,) are the powers of that light which reach red, green and blue in the lips' shade.
+    """
 
     teeth: np.ndarray
     gums: np.ndarray
     tongue: np.ndarray
     throat: np.ndarray
     black: np.ndarray
+    flush: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ def mouth_light(
     if own is not None:
         teeth += own.lit * (own.colour * 255 - teeth).astype(np.float32)
     dark = (black * 255).astype(np.float32)
-    return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT), dark)
+    flush = (1 + saturation * (FLUSH - 1)).astype(np.float32)
+    return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT), dark, flush)
 
 
 def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
