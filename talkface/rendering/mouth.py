@@ -30,8 +30,8 @@ SHUT = 0.018  # of the mouth's width: lips that are less apart shut softly
 MEETING = 0.33  # how dark the line is where lips meet that the portrait shows parted
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
-UNDER_LIP, RIM = 0.52, 0.5  # the light in the shadow of the upper, and at the edge of the lower lip
-SLIT, IN_SLIT = 0.09, 0.36  # of the mouth's width: openings below this are slits; the light within them
+UNDER_LIP, RIM = 0.6, 0.65  # the light in the shadow of the upper, and at the edge of the lower lip
+SLIT, IN_SLIT = 0.12, 0.45  # of the mouth's width: openings below this are slits; the light within them
 MOST_ROUND, CORNER = 0.3, 0.15  # of the mouth's width: radius of corners that do not meet; where both lips are one
 
 
