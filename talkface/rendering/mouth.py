@@ -18,6 +18,7 @@ from talkface.types import FaceFit
 COARSE_PX = 2
 FADE_PX = 8  # at the border of the mouth's patch
 GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see `Sheet.invert`
+MISSED_PX, AROUND = 2.0, 9  # so far off is not where a position was looked for; positions a side that mend it
 EDGE_STRIDE = 4
 OWN_MARGIN_PX = 2.0  # of the own mouth, left out where the lower lip has gone elsewhere; at rest it reaches behind it
 ON_LIP_PX = 1.0  # from its edge on, the portrait's lip is clear of what shows between its lips
@@ -108,8 +109,10 @@ class Mouth(torch.nn.Module):
         left = _within(top_middle[:, 0] - half_width * COARSE_PX, scene.area.left, width - columns * COARSE_PX)
         top = _within(top_middle[:, 1] - rise * COARSE_PX, scene.area.top, height - rows * COARSE_PX)
         coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
-        place_upper = self.upper.invert(flow_upper, coarse, coarse, GROWING)
-        place_lower = self.lower.invert(flow_lower, coarse, coarse, GROWING)
+        place_upper, place_lower = (
+            _mended(sheet, flow, sheet.invert(flow, coarse, coarse, GROWING), coarse)
+            for sheet, flow in ((self.upper, flow_upper), (self.lower, flow_lower))
+        )
         if self.is_shut:
             gap = edges.heights[:, 1] - edges.heights[:, 0]
             on_upper, on_lower = self._off_line(place_upper, gap, 0), self._off_line(place_lower, gap, 1)
@@ -347,6 +350,16 @@ class MovedEdges:
         upper, lower = (0.5 - upper).clamp(0, 1), (0.5 + lower).clamp(0, 1)
         one = torch.ones_like(upper)
         return torch.lerp(upper, one, beyond), torch.lerp(lower, one, beyond), meet
+
+
+def _mended(sheet: Sheet, flow: torch.Tensor, place: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Portrait positions (B, 2, h, w) as found by `Sheet.invert`, but where the search did not arrive, in skin that a wide
+    mouth stretches most, as those around them say: it would be speckled there."""
+    missed = place + sheet.sample(flow, place) - target
+    trust = 1 / (1 + (missed.square().sum(1, keepdim=True) / MISSED_PX**2).square())
+    moved = place - target
+    around = F.avg_pool2d(torch.cat([moved * trust, trust], 1), AROUND, 1, AROUND // 2, count_include_pad=False)
+    return target + torch.lerp(around[:, :2] / around[:, 2:].clamp_min(1e-6), moved, trust)
 
 
 def _shut(heights: torch.Tensor, least_px: torch.Tensor) -> torch.Tensor:
