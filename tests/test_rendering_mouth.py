@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from talkface.rendering.lips import TABLE, lip_line
-from talkface.rendering.mouth import LINE, MovedEdges
+from talkface.rendering.mouth import LINE, OWN_MARGIN_PX, SHUT, MovedEdges, _mended, _shut
 from talkface.rendering.plates import _lowering
 from talkface.rendering.renderer import Renderer
 from talkface.space import MotionSpace
@@ -61,6 +61,55 @@ def test_a_slit_is_darker_than_an_open_mouth(renderer):
     hole[:, :, 15:50, 30:] = 1
     light = renderer.mouth._light(hole)[0, 0]
     assert light[25 : 25 + slit_px, 15].max() < 0.6 * light[32, 45]
+
+
+def test_the_shade_of_lips_is_red_in_colour_and_grey_in_grey(renderer, analysis):
+    grey = np.repeat(analysis.image.mean(-1, keepdims=True), 3, -1).astype(np.uint8)
+    printed = Renderer(grey, analysis.fit, analysis.crop, size=256)
+    red, green, blue = (0.5**renderer.mouth.flush).flatten().tolist()
+    assert red > 1.15 * green and red > 1.15 * blue
+    assert (0.5**printed.mouth.flush).flatten().tolist() == pytest.approx([0.5] * 3, abs=0.02)
+
+
+def test_at_rest_the_own_mouth_reaches_behind_the_lips(analysis):
+    """Else a dark rim of what is painted would show where a lip's soft edge lies over it."""
+    mouth = Renderer(analysis.image, analysis.fit, analysis.crop, size=256).mouth
+    mouth.edges[1] += 12
+    middle = mouth.corner + mouth.axes[0] * mouth.length / 2
+    edges = mouth.edges[:, TABLE // 2]
+    depths = torch.linspace(float(edges[0]) - 1, float(edges[1]) + 1, 15)
+    target = (middle[:, None] + mouth.axes[1][:, None] * depths)[None, :, :, None]
+    still = torch.eye(3)[None], torch.zeros(1, 3)
+    shares = [mouth._own_upper(torch.zeros(3, 8, 8), target, torch.full((1, 1), s), *still)[1] for s in (0.0, 1.0)]
+    assert (shares[0] == 1).all()
+    assert (shares[1][:, :, depths > edges[1] - OWN_MARGIN_PX / 2] < 0.5).all()
+
+
+def test_lips_that_hardly_part_are_shut():
+    half = torch.tensor([0.0, 0.1, 0.2, 0.5, 1.0, 10.0])
+    heights = torch.stack([3 - half, 3 + half])[None]
+    gap = _shut(heights, torch.tensor(100 * SHUT)).diff(dim=1)[0, 0]
+    assert (gap[:3] < 0.3 * 2 * half[:3] + 1e-6).all()
+    torch.testing.assert_close(gap[4:], 2 * half[4:])
+    assert (gap.diff() > 0).all()
+    torch.testing.assert_close(_shut(heights, torch.tensor(1.8)).mean(1), heights.mean(1))
+
+
+class Shifted:
+    """A sheet that moves everything by two pixels to the right."""
+
+    def sample(self, flow, place):
+        return torch.tensor([2.0, 0.0]).view(1, 2, 1, 1).expand_as(place)
+
+
+def test_places_that_were_not_found_are_taken_from_their_neighbours():
+    y, x = torch.meshgrid(torch.arange(20.0), torch.arange(20.0), indexing="ij")
+    target = torch.stack([x, y])[None]
+    true = target - torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
+    found = true.clone()
+    found[0, :, 8:12, 9:11] += 25
+    torch.testing.assert_close(_mended(Shifted(), None, true, target), true)
+    torch.testing.assert_close(_mended(Shifted(), None, found, target), true, rtol=0, atol=0.1)
 
 
 def test_no_mouth_is_darker_than_the_print_it_is_drawn_in(analysis):

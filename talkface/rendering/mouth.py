@@ -353,8 +353,8 @@ class MovedEdges:
 
 
 def _mended(sheet: Sheet, flow: torch.Tensor, place: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Portrait positions (B, 2, h, w) as found by `Sheet.invert`, but where the search did not arrive, in skin that a wide
-    mouth stretches most, as those around them say: it would be speckled there."""
+    """Portrait positions (B, 2, h, w) as `Sheet.invert` found them, or as those around say where its search did not arrive:
+    skin that a wide mouth stretches most would be speckled there."""
     missed = place + sheet.sample(flow, place) - target
     trust = 1 / (1 + (missed.square().sum(1, keepdim=True) / MISSED_PX**2).square())
     moved = place - target
