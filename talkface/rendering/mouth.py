@@ -8,8 +8,9 @@ import torch.nn.functional as F
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
+from talkface.rendering.moved_edges import MovedEdges
 from talkface.rendering.plates import Plate, PlateMotion
-from talkface.rendering.refiner import CropFrame, Refiner, refine
+from talkface.rendering.refiner import Refiner, refine
 from talkface.rendering.sampling import Patch, box_mean, read_tables, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
 from talkface.rendering.teeth import MouthLight, shows_below
@@ -27,13 +28,11 @@ AT_CORNERS = 0.03  # of the mouth's width
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
 FAR_PX = 99.0
 LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between closed lips, and the gap at which it is gone
-SHUT = 0.018  # of the mouth's width: lips that are less apart shut softly
 MEETING = 0.33  # how dark the line is where lips meet that the portrait shows parted
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
 UNDER_LIP, RIM = 0.6, 0.65  # the light in the shadow of the upper, and at the edge of the lower lip
 SLIT, IN_SLIT = 0.12, 0.45  # of the mouth's width: openings below this are slits; the light within them
-MOST_ROUND, CORNER = 0.3, 0.15  # of the mouth's width: radius of corners that do not meet; where both lips are one
 
 
 class Mouth(torch.nn.Module):
@@ -267,106 +266,14 @@ def _painted(where: torch.Tensor, upper: torch.Tensor, lower: torch.Tensor) -> t
     return torch.cat([where, where * upper, where * (1 - upper) * lower], 1)
 
 
-class MovedEdges:
-    """Both edges of the lips in one batch of frames, as heights over the line between the moved corners.
-
-    Args:
-        upper, lower: positions (B, 2, n) on the canvas, from `Mouth._move_edge`.
-
-    Attributes:
-        top_middle: (B, 2) canvas position above the middle of the mouth, as high as the upper lip's edge reaches.
-    """
-
-    def __init__(self, upper: torch.Tensor, lower: torch.Tensor) -> None:
-        self.corner = (upper[:, :, 0] + lower[:, :, 0]) / 2
-        last = (upper[:, :, -1] + lower[:, :, -1]) / 2
-        self.top_middle = torch.stack([(self.corner + last)[:, 0] / 2, upper[:, 1].amin(1)], 1)
-        self.length = (last - self.corner).norm(dim=1)
-        self.along = (last - self.corner) / self.length[:, None]
-        self.down = torch.stack([-self.along[:, 1], self.along[:, 0]], 1)
-        heights = torch.stack([self._heights(upper), self._heights(lower)], 1)
-        middle = heights.mean(1, keepdim=True)
-        crossed = heights[:, :1] > heights[:, 1:]
-        heights = self._rounded(torch.where(crossed, middle, heights))
-        self.heights = _shut(heights, SHUT * self.length[:, None, None])
-
-    def frame(self, length: float) -> CropFrame:
-        """Where a mouth `length` pixels wide, centred between the corners, is seen by the refiner."""
-        return CropFrame(self.corner + self.along * (self.length[:, None] - length) / 2, self.along, length)
-
-    def _coordinates(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """u (0-1 between the corners) and v (pixels) of positions (B, 2, n)."""
-        offset = places - self.corner[:, :, None]
-        u = (offset * self.along[:, :, None]).sum(1) / self.length[:, None]
-        return u, (offset * self.down[:, :, None]).sum(1)
-
-    def _heights(self, moved: torch.Tensor) -> torch.Tensor:
-        """v (B, n) of an edge at evenly spaced u."""
-        u, v = self._coordinates(moved)
-        u = torch.cummax(u, dim=1).values
-        count = u.shape[1]
-        at = torch.linspace(0, 1, count, device=u.device).expand(len(u), count).contiguous()
-        right = torch.searchsorted(u.contiguous(), at).clamp(1, count - 1)
-        u0, u1, v0, v1 = u.gather(1, right - 1), u.gather(1, right), v.gather(1, right - 1), v.gather(1, right)
-        return torch.lerp(v0, v1, ((at - u0) / (u1 - u0).clamp_min(1e-5)).clamp(0, 1))
-
-    def _rounded(self, heights: torch.Tensor) -> torch.Tensor:
-        """Heights (B, 2, n) of edges that meet in the corners, as quarter circles where the flow took them apart there.
-
-        The far corner of a turned head opens wide with the jaw, and its cut would end in a straight wall.
-        """
-        half = (heights[:, 1] - heights[:, 0]) / 2
-        u = torch.linspace(0, 1, half.shape[1], device=half.device)
-        missing = torch.zeros_like(half)
-        for end, inwards in ((half[:, :1], u), (half[:, -1:], 1 - u)):
-            radius = (end / self.length[:, None]).clamp(1e-4, MOST_ROUND)
-            past = (1 - inwards / radius).clamp_min(0)
-            missing = missing + end * (1 - (1 - past * past).sqrt())
-        missing = torch.minimum(missing, half)
-        return heights + torch.stack([missing, -missing], 1)
-
-    def _upright(self) -> torch.Tensor:
-        """(B, 2, n) distances across the edges to those along the mouth's vertical."""
-        ends = torch.cat([self.heights[..., :1], self.heights, self.heights[..., -1:]], -1)
-        step = self.length[:, None, None] / (self.heights.shape[-1] - 1)
-        slope = (ends[..., 2:] - ends[..., :-2]) / (2 * step)
-        return (1 + slope * slope).rsqrt()
-
-    def shows(self, target: torch.Tensor, line_px: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """How far the upper and the lower lip's side covers canvas positions (B, 2, h, w), and how near these are to
-        where both meet, within `line_px`: three (B, 1, h, w), 0-1.
-
-        Beyond the corners both sides cover, gradually, since a far corner's two sides may not move alike.
-        """
-        batch, _, height, width = target.shape
-        u, v = (x.view(batch, 1, height, width) for x in self._coordinates(target.flatten(2)))
-        grid = torch.stack([u[:, 0] * 2 - 1, torch.zeros_like(u[:, 0])], -1)
-        shapes = torch.cat([self.heights, self._upright()], 1)[:, :, None]
-        shapes = F.grid_sample(shapes, grid, padding_mode="border", align_corners=True)
-        upper, lower = (v - shapes[:, :2]).mul_(shapes[:, 2:]).split(1, 1)  # across the edge, where it is steep
-        beyond = (torch.maximum(-u, u - 1) / CORNER).clamp(0, 1)
-        near = (1 - (upper + lower).abs() / (2 * line_px)).clamp_min(0)
-        meet = near * (1 - (upper - lower) / line_px).clamp_min(0) * (1 - beyond)
-        upper, lower = (0.5 - upper).clamp(0, 1), (0.5 + lower).clamp(0, 1)
-        one = torch.ones_like(upper)
-        return torch.lerp(upper, one, beyond), torch.lerp(lower, one, beyond), meet
-
-
 def _mended(sheet: Sheet, flow: torch.Tensor, place: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Portrait positions (B, 2, h, w) as `Sheet.invert` found them, or as those around say where its search did not arrive:
-    skin that a wide mouth stretches most would be speckled there."""
+    """Portrait positions (B, 2, h, w) as `Sheet.invert` found them, or, where its search did not arrive, as those
+    around say: skin that a wide mouth stretches most would be speckled there."""
     missed = place + sheet.sample(flow, place) - target
     trust = 1 / (1 + (missed.square().sum(1, keepdim=True) / MISSED_PX**2).square())
     moved = place - target
     around = F.avg_pool2d(torch.cat([moved * trust, trust], 1), AROUND, 1, AROUND // 2, count_include_pad=False)
     return target + torch.lerp(around[:, :2] / around[:, 2:].clamp_min(1e-6), moved, trust)
-
-
-def _shut(heights: torch.Tensor, least_px: torch.Tensor) -> torch.Tensor:
-    """Heights (B, 2, n) of edges that touch where they are hardly apart: of lips that meet, no dark line is left."""
-    half = (heights[:, 1:] - heights[:, :1]) / 2
-    apart = half * (2 * half / least_px).clamp(0, 1)
-    return heights.mean(1, keepdim=True) + torch.cat([-apart, apart], 1)
 
 
 def _steps(first: torch.Tensor, count: int, step: int) -> torch.Tensor:
