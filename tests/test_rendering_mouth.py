@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from talkface.rendering.lips import TABLE, lip_line
-from talkface.rendering.mouth import LINE, OWN_MARGIN_PX, _mended
+from talkface.rendering.mouth import LINE, ON_LIP_PX, OWN_MARGIN_PX, _mended
 from talkface.rendering.plates import _lowering
 from talkface.rendering.renderer import Renderer
 from talkface.space import MotionSpace
@@ -142,4 +142,4 @@ def test_a_lip_that_was_parted_shows_nothing_past_its_edge_while_it_speaks(rende
     speaks, rests = (mouth._on_lip(places, torch.full((1, 1), share), 0) for share in (1.0, 0.0))
     assert torch.equal(rests, places)
     height = ((speaks - edge.view(1, 2, 1, 1))[0, :, :, 0] * mouth.axes[1][:, None]).sum(0)
-    torch.testing.assert_close(height, torch.tensor([-9.0, -1.0, -1.0, -1.0, 40.0]), rtol=0, atol=0.1)
+    torch.testing.assert_close(height, torch.tensor([-9.0, *[-ON_LIP_PX] * 3, 40.0]), rtol=0, atol=0.1)

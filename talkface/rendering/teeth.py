@@ -28,6 +28,9 @@ SCREAM = 0.8  # of the mouth's width, between the lips
 LITTLE_BELOW = 0.16  # of the mouth's width: a strip below the upper teeth that is not worth a motion of its own
 TWO_ROWS = 0.16  # of the mouth's width: teeth that reach further are two rows, and meet at the darkest line from
 SEAM = 0.07  # on; no upper tooth is shorter
+DARKEST_TEETH = 0.3  # brightness
+COLOURED_TEETH, LIKE_LIP = 0.38, 0.75  # saturation, and share of the lip's, whichever is more: the most that teeth have
+ON_UPPER_LIP = (0.03, 0.07)  # of the mouth's width, above the upper lip's edge
 TOOTH_SHARE, MORE_COLOUR = 0.65, 0.13  # of their brightness, and saturation over theirs: what counts as tooth
 SHADED, UNSHADED = 0.04, 0.12  # of the mouth's width: teeth seen so far below the lip lie in its shadow; out of it
 SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the search
@@ -114,7 +117,7 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
         return None
     bright = first & (light >= np.percentile(light[first], 65))
     colour, pale = pixels[bright].mean(0), np.median(chroma[bright])
-    if colour.mean() < 0.3 or np.ptp(colour) > 0.38 * colour.max():
+    if colour.mean() < DARKEST_TEETH or np.ptp(colour) > _most_coloured(still, line) * colour.max():
         return None
     is_tooth = between & (light > TOOTH_SHARE * colour.mean()) & (chroma < pale + MORE_COLOUR)
     ends = _first_run(np.where(is_tooth, 1.0, -1.0), GAP_BELOW * line.length / TOOTH_STEP_PX)
@@ -127,6 +130,14 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
     edge_v = float(np.median((line.upper + reach)[middle])) if seen else None
     shown = float(np.median(reach[middle])) / line.length if seen else UNSHADED  # not found is not hidden
     return OwnTeeth(colour, reach, edge_v, float(np.clip((shown - SHADED) / (UNSHADED - SHADED), 0, 1)))
+
+
+def _most_coloured(still: np.ndarray, line: LipLine) -> float:
+    """Saturation 0-1 that teeth have at most: under a warm light, which lips tell, more than elsewhere."""
+    u = np.linspace(0.2, 0.8, TABLE // 4)
+    above = np.linspace(*ON_UPPER_LIP, 5) * line.length
+    lip = np.median(_read(still, line, u, line.height(line.upper, u)[:, None] - above), axis=(0, 1))
+    return max(COLOURED_TEETH, LIKE_LIP * float(np.ptp(lip) / (lip.max() + 1e-6)))
 
 
 def _upper_row(light: np.ndarray, below: np.ndarray, reach: np.ndarray, length: float) -> np.ndarray:
