@@ -203,6 +203,16 @@ def test_upper_teeth_end_where_it_gets_dark_and_lower_teeth_are_not_theirs():
     assert shows_below(edge, line)
 
 
+def test_teeth_under_a_warm_light_are_teeth():
+    """As golden as lit, while lips are redder; what is as red as lips is no tooth."""
+    warm, line = np.array([1.0, 0.8, 0.58]), lip_line(landmarks(40, 0))
+    lit = (with_teeth(40, 12) * warm).astype(np.uint8)
+    own = own_teeth(lit, line)
+    assert own is not None
+    assert own.colour * 255 == pytest.approx(np.array(TEETH) * warm, abs=8)
+    assert own_teeth((with_teeth(40, 12, colour=(190, 100, 95)) * warm).astype(np.uint8), line) is None
+
+
 def test_the_colour_of_teeth_in_the_lips_shadow_is_not_taken_at_its_word():
     """Of a thin smile's brown tips no brown teeth are made."""
     brown, white = (150, 130, 110), IVORY * 200 / 255

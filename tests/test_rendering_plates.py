@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from talkface.rendering.lips import lip_line
-from talkface.rendering.plates import NOTHING, OVERBITE, SHADED, _bite, _corridor, _palate, _shadow
+from talkface.rendering.plates import (
+    NOTHING,
+    OVERBITE,
+    SHADED,
+    TONGUE_SHOWS,
+    _bite,
+    _corridor,
+    _palate,
+    _project,
+    _seen_tongue,
+    _shadow,
+)
 from talkface.rendering.renderer import Renderer
 from talkface.types import FACE_PARTS
 from tests.test_rendering_lip_edges import landmarks
@@ -20,6 +33,20 @@ def test_lower_incisors_stand_behind_the_upper_ones_wherever_the_model_has_them(
     upper = np.stack([np.linspace(100, 120, 9), np.full(9, 105.0)], 1)
     lower = np.stack([np.linspace(100, 120, 9), np.full(9, 100.0 + off_px)], 1)
     assert 100 + off_px - _bite(upper, lower, line) == pytest.approx(105 - OVERBITE * line.length)
+
+
+@pytest.mark.parametrize("tilt", [-25, 0, 25])
+def test_as_much_of_the_tongue_is_seen_however_the_head_is_tilted(tilt):
+    line = lip_line(landmarks(0, 0))
+    camera = SimpleNamespace(focal_px=600.0, centre_x=112.0, centre_y=110.0)
+    canvas = SimpleNamespace(camera=camera)
+    x = np.linspace(-1, 1, 21, dtype=np.float32)
+    teeth = np.stack([x, np.zeros(21), np.full(21, -40)], 1).astype(np.float32)
+    back = -3 * np.sin(np.radians(tilt))
+    tongue = np.stack([x, np.full(21, 0.5 - back), np.full(21, -43)], 1).astype(np.float32)
+    tops = [_project(part, canvas)[:, 1].min() for part in (_seen_tongue(tongue, teeth, line, canvas), teeth)]
+    shows = (tops[1] - tops[0]) / line.length
+    assert TONGUE_SHOWS[0] - 0.01 < shows < TONGUE_SHOWS[1] + 0.01
 
 
 def test_cheeks_take_the_light_towards_the_corners():

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 
 from talkface.rendering.canvas import Canvas
 from talkface.rendering.lips import TABLE, LipGap, LipLine, lip_basis, lip_motion
+from talkface.rendering.moved_edges import MovedEdges
 from talkface.rendering.plates import Plate, PlateMotion
-from talkface.rendering.refiner import CropFrame, Refiner, refine
+from talkface.rendering.refiner import Refiner, refine
 from talkface.rendering.sampling import Patch, box_mean, read_tables, sample_plate, sample_texture
 from talkface.rendering.sheet import Fields, Sheet
 from talkface.rendering.teeth import MouthLight, shows_below
@@ -18,20 +19,20 @@ from talkface.types import FaceFit
 COARSE_PX = 2
 FADE_PX = 8  # at the border of the mouth's patch
 GROWING = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)  # shares of the motion, see `Sheet.invert`
+MISSED_PX, AROUND = 2.0, 9  # so far off is not where a position was looked for; positions a side that mend it
 EDGE_STRIDE = 4
-OWN_MARGIN_PX = 2.0  # of the portrait's own mouth, left out where its lower lip has gone elsewhere
-ON_LIP_PX = 1.0  # from its edge on, the portrait's lip is clear of what shows between its lips
+OWN_MARGIN_PX = 2.0  # of the own mouth, left out where the lower lip has gone elsewhere; at rest it reaches behind it
+ON_LIP_PX = 2.0  # from its edge on, the portrait's lip is clear of what shows between its lips
 OFF_LIP_PX, OFF_WIDE_LIP = 6.0, 0.5  # past its edge, and of the portrait's opening: so far a lip is misplaced at most
 AT_CORNERS = 0.03  # of the mouth's width
 OWN_REACH_PX = 6.0  # how far it is continued, mirrored, behind the upper lip
 FAR_PX = 99.0
 LINE, PARTED = 0.03, 0.08  # of the mouth's width: half of the line between closed lips, and the gap at which it is gone
-MEETING = 0.4  # how dark the line is where lips meet that the portrait shows parted
+MEETING = 0.33  # how dark the line is where lips meet that the portrait shows parted
 HARDLY = 0.3  # what is painted less than this, at the edges of the portrait's own mouth, counts as not painted
 SHADOW = 0.04  # of the mouth's width: half the reach of the lips' shadows on what is behind them
-UNDER_LIP, RIM = 0.52, 0.5  # the light in the shadow of the upper, and at the edge of the lower lip
-SLIT, IN_SLIT = 0.09, 0.36  # of the mouth's width: openings below this are slits; the light within them
-MOST_ROUND, CORNER = 0.3, 0.15  # of the mouth's width: radius of corners that do not meet; where both lips are one
+UNDER_LIP, RIM = 0.6, 0.65  # the light in the shadow of the upper, and at the edge of the lower lip
+SLIT, IN_SLIT = 0.12, 0.45  # of the mouth's width: openings below this are slits; the light within them
 
 
 class Mouth(torch.nn.Module):
@@ -82,6 +83,7 @@ class Mouth(torch.nn.Module):
         self.register_buffer("teeth_edge", torch.from_numpy(teeth_edge))
         self.register_buffer("throat", torch.from_numpy(light.throat))
         self.register_buffer("black", torch.from_numpy(light.black).view(1, 3, 1, 1))
+        self.register_buffer("flush", torch.from_numpy(light.flush).view(1, 3, 1, 1))
 
     def draw(self, frames, scene, texture, change, asked, spoken, speaking, rotation, shift) -> None:
         """Draw the mouth into frames (B, H, W, 3) uint8, in place.
@@ -106,8 +108,10 @@ class Mouth(torch.nn.Module):
         left = _within(top_middle[:, 0] - half_width * COARSE_PX, scene.area.left, width - columns * COARSE_PX)
         top = _within(top_middle[:, 1] - rise * COARSE_PX, scene.area.top, height - rows * COARSE_PX)
         coarse = scene.target(_steps(left, columns, COARSE_PX), _steps(top, rows, COARSE_PX))
-        place_upper = self.upper.invert(flow_upper, coarse, coarse, GROWING)
-        place_lower = self.lower.invert(flow_lower, coarse, coarse, GROWING)
+        place_upper, place_lower = (
+            _mended(sheet, flow, sheet.invert(flow, coarse, coarse, GROWING), coarse)
+            for sheet, flow in ((self.upper, flow_upper), (self.lower, flow_lower))
+        )
         if self.is_shut:
             gap = edges.heights[:, 1] - edges.heights[:, 0]
             on_upper, on_lower = self._off_line(place_upper, gap, 0), self._off_line(place_lower, gap, 1)
@@ -122,7 +126,7 @@ class Mouth(torch.nn.Module):
         inside, painted = self._inside(texture, hole, below, target, asked, speaking, rotation, shift)
         colour = torch.lerp(lower, upper, share)
         if self.shows_inside:
-            colour = colour * (1 - MEETING * meet * speaking.view(-1, 1, 1, 1))
+            colour = colour * (1 - MEETING * meet * speaking.view(-1, 1, 1, 1)) ** self.flush
         colour = torch.lerp(colour, inside, hole)
         colour = refine(self.refiner, colour, painted, target, edges.frame(self.length))
         patch = Patch(scene.area, left, top, *colour.shape[-2:])
@@ -192,7 +196,7 @@ class Mouth(torch.nn.Module):
             sample_plate(plate.layers, plate.texels(target, asked, rotation, shift))
             for plate in (self.lower_plate, self.upper_plate)
         )
-        light = self._light(hole)
+        light = self._light(hole) ** self.flush
         behind = torch.lerp(self.throat.view(1, 3, 1, 1), lower[:, :3], lower[:, 3:])
         colour = torch.lerp(self.black, behind, light * (1 - upper[:, 4:]))
         teeth = torch.lerp(self.black, upper[:, :3], light)
@@ -225,10 +229,10 @@ class Mouth(torch.nn.Module):
         past_upper, past_teeth, past_lower = self._past(place, self.edges[0], self.teeth_edge, self.edges[1])
         speaks = speaking.view(-1, 1, 1, 1)
         above = past_upper + OWN_REACH_PX - (OWN_REACH_PX + 2 * SHADOW * self.length) * speaks
-        margin = speaks * OWN_MARGIN_PX
-        end = torch.lerp(past_lower + margin, torch.maximum(past_lower + margin, past_teeth), speaks)
+        end = past_lower + (2 * speaks - 1) * OWN_MARGIN_PX
+        end = torch.lerp(end, torch.maximum(end, past_teeth), speaks)
         mirrored = place - self.axes[1].view(1, 2, 1, 1) * 2 * past_upper.clamp(-OWN_REACH_PX, 0)
-        share = ((torch.minimum(above, -end) + 0.5) / (1 + margin)).clamp(0, 1)
+        share = ((torch.minimum(above, -end) + 0.5) / (1 + speaks * OWN_MARGIN_PX)).clamp(0, 1)
         bare = (0.5 - torch.minimum(past_teeth, -past_lower) * speaks).clamp(0, 1)
         return sample_texture(texture, mirrored), share, bare
 
@@ -262,88 +266,14 @@ def _painted(where: torch.Tensor, upper: torch.Tensor, lower: torch.Tensor) -> t
     return torch.cat([where, where * upper, where * (1 - upper) * lower], 1)
 
 
-class MovedEdges:
-    """Both edges of the lips in one batch of frames, as heights over the line between the moved corners.
-
-    Args:
-        upper, lower: positions (B, 2, n) on the canvas, from `Mouth._move_edge`.
-
-    Attributes:
-        top_middle: (B, 2) canvas position above the middle of the mouth, as high as the upper lip's edge reaches.
-    """
-
-    def __init__(self, upper: torch.Tensor, lower: torch.Tensor) -> None:
-        self.corner = (upper[:, :, 0] + lower[:, :, 0]) / 2
-        last = (upper[:, :, -1] + lower[:, :, -1]) / 2
-        self.top_middle = torch.stack([(self.corner + last)[:, 0] / 2, upper[:, 1].amin(1)], 1)
-        self.length = (last - self.corner).norm(dim=1)
-        self.along = (last - self.corner) / self.length[:, None]
-        self.down = torch.stack([-self.along[:, 1], self.along[:, 0]], 1)
-        heights = torch.stack([self._heights(upper), self._heights(lower)], 1)
-        middle = heights.mean(1, keepdim=True)
-        crossed = heights[:, :1] > heights[:, 1:]
-        self.heights = self._rounded(torch.where(crossed, middle, heights))
-
-    def frame(self, length: float) -> CropFrame:
-        """Where a mouth `length` pixels wide, centred between the corners, is seen by the refiner."""
-        return CropFrame(self.corner + self.along * (self.length[:, None] - length) / 2, self.along, length)
-
-    def _coordinates(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """u (0-1 between the corners) and v (pixels) of positions (B, 2, n)."""
-        offset = places - self.corner[:, :, None]
-        u = (offset * self.along[:, :, None]).sum(1) / self.length[:, None]
-        return u, (offset * self.down[:, :, None]).sum(1)
-
-    def _heights(self, moved: torch.Tensor) -> torch.Tensor:
-        """v (B, n) of an edge at evenly spaced u."""
-        u, v = self._coordinates(moved)
-        u = torch.cummax(u, dim=1).values
-        count = u.shape[1]
-        at = torch.linspace(0, 1, count, device=u.device).expand(len(u), count).contiguous()
-        right = torch.searchsorted(u.contiguous(), at).clamp(1, count - 1)
-        u0, u1, v0, v1 = u.gather(1, right - 1), u.gather(1, right), v.gather(1, right - 1), v.gather(1, right)
-        return torch.lerp(v0, v1, ((at - u0) / (u1 - u0).clamp_min(1e-5)).clamp(0, 1))
-
-    def _rounded(self, heights: torch.Tensor) -> torch.Tensor:
-        """Heights (B, 2, n) of edges that meet in the corners, as quarter circles where the flow took them apart there.
-
-        The far corner of a turned head opens wide with the jaw, and its cut would end in a straight wall.
-        """
-        half = (heights[:, 1] - heights[:, 0]) / 2
-        u = torch.linspace(0, 1, half.shape[1], device=half.device)
-        missing = torch.zeros_like(half)
-        for end, inwards in ((half[:, :1], u), (half[:, -1:], 1 - u)):
-            radius = (end / self.length[:, None]).clamp(1e-4, MOST_ROUND)
-            past = (1 - inwards / radius).clamp_min(0)
-            missing = missing + end * (1 - (1 - past * past).sqrt())
-        missing = torch.minimum(missing, half)
-        return heights + torch.stack([missing, -missing], 1)
-
-    def _upright(self) -> torch.Tensor:
-        """(B, 2, n) distances across the edges to those along the mouth's vertical."""
-        ends = torch.cat([self.heights[..., :1], self.heights, self.heights[..., -1:]], -1)
-        step = self.length[:, None, None] / (self.heights.shape[-1] - 1)
-        slope = (ends[..., 2:] - ends[..., :-2]) / (2 * step)
-        return (1 + slope * slope).rsqrt()
-
-    def shows(self, target: torch.Tensor, line_px: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """How far the upper and the lower lip's side covers canvas positions (B, 2, h, w), and how near these are to
-        where both meet, within `line_px`: three (B, 1, h, w), 0-1.
-
-        Beyond the corners both sides cover, gradually, since a far corner's two sides may not move alike.
-        """
-        batch, _, height, width = target.shape
-        u, v = (x.view(batch, 1, height, width) for x in self._coordinates(target.flatten(2)))
-        grid = torch.stack([u[:, 0] * 2 - 1, torch.zeros_like(u[:, 0])], -1)
-        shapes = torch.cat([self.heights, self._upright()], 1)[:, :, None]
-        shapes = F.grid_sample(shapes, grid, padding_mode="border", align_corners=True)
-        upper, lower = (v - shapes[:, :2]).mul_(shapes[:, 2:]).split(1, 1)  # across the edge, where it is steep
-        beyond = (torch.maximum(-u, u - 1) / CORNER).clamp(0, 1)
-        near = (1 - (upper + lower).abs() / (2 * line_px)).clamp_min(0)
-        meet = near * (1 - (upper - lower) / line_px).clamp_min(0) * (1 - beyond)
-        upper, lower = (0.5 - upper).clamp(0, 1), (0.5 + lower).clamp(0, 1)
-        one = torch.ones_like(upper)
-        return torch.lerp(upper, one, beyond), torch.lerp(lower, one, beyond), meet
+def _mended(sheet: Sheet, flow: torch.Tensor, place: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Portrait positions (B, 2, h, w) as `Sheet.invert` found them, or, where its search did not arrive, as those
+    around say: skin that a wide mouth stretches most would be speckled there."""
+    missed = place + sheet.sample(flow, place) - target
+    trust = 1 / (1 + (missed.square().sum(1, keepdim=True) / MISSED_PX**2).square())
+    moved = place - target
+    around = F.avg_pool2d(torch.cat([moved * trust, trust], 1), AROUND, 1, AROUND // 2, count_include_pad=False)
+    return target + torch.lerp(around[:, :2] / around[:, 2:].clamp_min(1e-6), moved, trust)
 
 
 def _steps(first: torch.Tensor, count: int, step: int) -> torch.Tensor:

@@ -25,6 +25,7 @@ INCISORS_CM = 0.8  # to either side of the middle
 BEHIND_LIPS_CM = 0.15  # lips lie on the teeth; the model's stand back, and would slide behind them when the head turns
 THROAT_CM = 3.0  # how far forward (z of the face model) the throat reaches; the teeth begin at 4.8
 OVERBITE = 0.08  # of the mouth's width: the lower incisors reach so far up behind the upper ones of closed jaws
+TONGUE_SHOWS = (0.3, 0.5)  # of the mouth's width: so high its back stands above the lower teeth, at least and at most
 CORRIDOR, IN_CORNERS = (0.2, 0.5), 0.2  # from where to where, off the middle, cheeks take the light; what they leave
 GROOVE, IN_GROOVE = 0.02, 0.3  # of the mouth's width: reach of the shade between tongue and teeth; the light in it
 BACK_FADES = 0.035  # of the mouth's width: over which the tongue's back is lost in the dark
@@ -120,6 +121,8 @@ def make_plates(
     offset = offset + line.down * _lowering(_project(upper_teeth, canvas) + offset, line, edge_v)
     bite = _bite(_project(upper_teeth, canvas) + offset, _project(lower_teeth, canvas) + offset, line)
     raised = offset - line.down * bite
+    tongue = fit.mesh.parts == FACE_PARTS.index("tongue")
+    vertices[tongue] = _seen_tongue(vertices[tongue], lower_teeth, line, canvas)
     lower = _plate(fit, canvas, line, light, ("teeth_lower", "gums_lower", "tongue"), vertices, raised)
     upper = _plate(fit, canvas, line, light, ("teeth_upper", "gums_upper"), vertices, offset)
     return lower, upper
@@ -186,6 +189,20 @@ def _bite(upper_xy: np.ndarray, lower_xy: np.ndarray, line: LipLine) -> float:
         ends.append(float(np.percentile(v[incisors], percentile)))
     upper_v, lower_v = ends
     return lower_v - upper_v + OVERBITE * line.length
+
+
+def _seen_tongue(tongue: np.ndarray, teeth: np.ndarray, line: LipLine, canvas: Canvas) -> np.ndarray:
+    """The tongue's vertices (n, 3), moved up or down behind the lower teeth (m, 3), so that as much of it is seen in a
+    wide open mouth as people show: how much the model's shows depends on how the portrait's head is tilted."""
+    tops = []
+    for part in (tongue, teeth):
+        u, v = line.coordinates(_project(part, canvas))
+        middle = np.abs(u - u.mean()) < 0.15
+        tops.append(float(np.percentile(v[middle], 2)))
+    shows = (tops[1] - tops[0]) / line.length
+    rise_px = (np.clip(shows, *TONGUE_SHOWS) - shows) * line.length
+    up = np.array([-line.down[0], line.down[1], 0], np.float32) / canvas.camera.focal_px
+    return tongue - tongue[:, 2:] * up * np.float32(rise_px)
 
 
 def _project(vertices: np.ndarray, canvas: Canvas) -> np.ndarray:

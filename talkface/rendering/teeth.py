@@ -16,6 +16,7 @@ GUM = np.array([0.78, 0.47, 0.45])
 TONGUE = np.array([0.80, 0.545, 0.53])
 SKIN = np.array([0.80, 0.61, 0.52])  # under white light; tells the light's colour where no white of an eye is seen
 THROAT = np.array([0.22, 0.09, 0.085])
+FLUSH = np.array([0.6, 1.18, 1.22])  # powers of the light in the shade of lips, which throw red light into it
 FADED = (0.1, 0.2)  # brightness of a portrait's darkest parts: from where on, and from where on fully, it is faded
 DEEPER = 0.8  # the depth of a mouth than pupils and nostrils, which are small and blurred
 TEETH_OVER_WHITE = 1.08  # teeth against the mean of highlights and eye whites; 550 smiles are within 6 % of it
@@ -27,6 +28,9 @@ SCREAM = 0.8  # of the mouth's width, between the lips
 LITTLE_BELOW = 0.16  # of the mouth's width: a strip below the upper teeth that is not worth a motion of its own
 TWO_ROWS = 0.16  # of the mouth's width: teeth that reach further are two rows, and meet at the darkest line from
 SEAM = 0.07  # on; no upper tooth is shorter
+DARKEST_TEETH = 0.3  # brightness
+COLOURED_TEETH, LIKE_LIP = 0.38, 0.75  # saturation, and share of the lip's, whichever is more: the most that teeth have
+ON_UPPER_LIP = (0.03, 0.07)  # of the mouth's width, above the upper lip's edge
 TOOTH_SHARE, MORE_COLOUR = 0.65, 0.13  # of their brightness, and saturation over theirs: what counts as tooth
 SHADED, UNSHADED = 0.04, 0.12  # of the mouth's width: teeth seen so far below the lip lie in its shadow; out of it
 SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the search
@@ -34,13 +38,17 @@ SHADOW_PX, TOOTH_STEP_PX = 1.5, 0.5  # left out along the lips; step of the sear
 
 @dataclass(frozen=True)
 class MouthLight:
-    """Colours of the mouth's inside under the portrait's light: each (3,) 0-255; `black` is what has no light."""
+    """Colours of the mouth's inside under the portrait's light: each (3,) 0-255; `black` is what has no light.
+
+    `flush` (3,) are the powers of that light which reach red, green and blue in the lips' shade.
+    """
 
     teeth: np.ndarray
     gums: np.ndarray
     tongue: np.ndarray
     throat: np.ndarray
     black: np.ndarray
+    flush: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,8 @@ def mouth_light(
     if own is not None:
         teeth += own.lit * (own.colour * 255 - teeth).astype(np.float32)
     dark = (black * 255).astype(np.float32)
-    return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT), dark)
+    flush = (1 + saturation * (FLUSH - 1)).astype(np.float32)
+    return MouthLight(teeth, lit(GUM), lit(TONGUE), lit(THROAT), dark, flush)
 
 
 def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
@@ -108,7 +117,7 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
         return None
     bright = first & (light >= np.percentile(light[first], 65))
     colour, pale = pixels[bright].mean(0), np.median(chroma[bright])
-    if colour.mean() < 0.3 or np.ptp(colour) > 0.38 * colour.max():
+    if colour.mean() < DARKEST_TEETH or np.ptp(colour) > _most_coloured(still, line) * colour.max():
         return None
     is_tooth = between & (light > TOOTH_SHARE * colour.mean()) & (chroma < pale + MORE_COLOUR)
     ends = _first_run(np.where(is_tooth, 1.0, -1.0), GAP_BELOW * line.length / TOOTH_STEP_PX)
@@ -121,6 +130,14 @@ def own_teeth(still: np.ndarray, line: LipLine) -> OwnTeeth | None:
     edge_v = float(np.median((line.upper + reach)[middle])) if seen else None
     shown = float(np.median(reach[middle])) / line.length if seen else UNSHADED  # not found is not hidden
     return OwnTeeth(colour, reach, edge_v, float(np.clip((shown - SHADED) / (UNSHADED - SHADED), 0, 1)))
+
+
+def _most_coloured(still: np.ndarray, line: LipLine) -> float:
+    """Saturation 0-1 that teeth have at most: under a warm light, which lips tell, more than elsewhere."""
+    u = np.linspace(0.2, 0.8, TABLE // 4)
+    above = np.linspace(*ON_UPPER_LIP, 5) * line.length
+    lip = np.median(_read(still, line, u, line.height(line.upper, u)[:, None] - above), axis=(0, 1))
+    return max(COLOURED_TEETH, LIKE_LIP * float(np.ptp(lip) / (lip.max() + 1e-6)))
 
 
 def _upper_row(light: np.ndarray, below: np.ndarray, reach: np.ndarray, length: float) -> np.ndarray:
