@@ -291,14 +291,32 @@ def test_lashes_of_no_closing_lid_reach_further_than_they_are_long():
         assert np.abs(closing[beyond] - open_eye[beyond]).max() < 12
 
 
-def test_narrow_eyes_open_as_far_in_surprise_as_open_ones():
-    def raised_px(shape: EyeShape) -> float:
-        eye, lids = Eye(picture(shape), shape), torch.tensor([[0.0, 0.0, 1.0]])
-        upper, lower, meeting = (edge.view(1, 1, 1, -1) for edge in eye.edges)
-        still, surprised = (eye._lids(upper, lower, meeting, w * lids, torch.zeros(1))[0] for w in (0, 1))
-        return float((still - surprised).max())
+def raised_px(shape: EyeShape) -> float:
+    """How far the upper lid goes up when it goes as far as it can."""
+    eye, lids = Eye(picture(shape), shape), torch.tensor([[0.0, 0.0, 1.0]])
+    upper, lower, meeting = (edge.view(1, 1, 1, -1) for edge in eye.edges)
+    still, surprised = (eye._lids(upper, lower, meeting, w * lids, torch.zeros(1))[0] for w in (0, 1))
+    return float((still - surprised).max())
 
+
+def test_narrow_eyes_open_further_in_surprise_than_eyes_that_show_their_irises_already():
     wide = almond()
-    narrow = replace(wide, upper=0.7 * wide.upper, lower=0.7 * wide.lower)
-    assert raised_px(wide) > 5
-    assert raised_px(narrow) == pytest.approx(raised_px(wide), rel=0.05)
+    narrow = replace(wide, upper=0.5 * wide.upper, lower=0.5 * wide.lower)
+    bare = replace(wide, iris_radius=9.0)
+    assert raised_px(narrow) > raised_px(wide) + 2
+    assert raised_px(bare) == pytest.approx(raised_px(wide), rel=0.2)
+    shown_px = wide.iris[1] - wide.iris_radius - (80 + wide.upper.min() - raised_px(wide))
+    assert 0 < shown_px < 0.1 * WIDTH_PX
+
+
+def test_a_raised_lid_bares_the_eye_and_not_its_own_skin_and_lashes():
+    shape = almond()
+    still = picture(shape)
+    raised = draw(still, shape, (0.0, 0.0, 1.0))
+    above_px = slice(int(80 - 12 - 0.6 * raised_px(shape)), 68)
+    iris, white = raised[above_px, 80], raised[above_px, 66]
+    assert np.abs(draw(still, shape)[above_px, 80] - still[above_px, 80]).max() < 0.6
+    assert iris.max() < 0.5 * SKIN.min() or iris.min() > 100  # the iris or the white above it: no lashes, no skin
+    assert np.ptp(white, axis=-1).max() < 12  # grey, as the eye's white is; the skin is not
+    # and the lashes go up with the edge, which they stay above
+    assert raised[int(80 - 12 - raised_px(shape)) - 3, 80].max() < 0.5 * SKIN.max()

@@ -17,6 +17,7 @@ OVERSAMPLE = 2
 REACH = 0.75  # of the eye's width: half a side of the plates
 UNSEEN_IRIS = 50.0  # grey level where the portrait shows nothing of an iris
 
+WHITE_SHADED = 0.03  # of the eye's width: so near its upper lid's edge the white is no white
 WHITE_LIT = 0.3  # share of the visible white that is taken for fully lit
 WHITE_RISES = 0.5  # of the iris's radius: over how much the filled white gets as bright as that
 
@@ -80,8 +81,9 @@ def eye_plates(still: np.ndarray, shape: EyeShape) -> EyePlates:
 def _eyeball(picture: np.ndarray, xy: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.ndarray]:
     """White (3, h, w) and iris (4, h, w)."""
     inside = shape.inside(xy)
+    unshaded = np.minimum(inside, shape.inside(xy - WHITE_SHADED * shape.width * shape.down))
     from_iris = np.linalg.norm(xy - shape.iris, axis=-1)
-    white_known = (inside > 1.0) & (from_iris > 1.22 * shape.iris_radius)
+    white_known = (unshaded > 1.0) & (from_iris > 1.22 * shape.iris_radius)
     if white_known.sum() < 12:
         white_known = (inside > 0.3) & (from_iris > shape.iris_radius)
     if white_known.sum() < 4:

@@ -78,6 +78,12 @@ class EyeShape:
         """Largest height of the opening, of the eye's width."""
         return float((self.lower - self.upper).max()) / self.width
 
+    @property
+    def iris_covered_px(self) -> float:
+        """How much of the iris's height the upper lid hides, pixels."""
+        u, v = self.coordinates(self.iris)
+        return max(0.0, float(np.interp(u, np.linspace(0, 1, TABLE), self.upper) - (v - self.iris_radius)))
+
     def coordinates(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """u and v of canvas positions (..., 2)."""
         offset = xy - self.corner
