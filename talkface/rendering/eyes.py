@@ -34,7 +34,7 @@ LINE_LEAST, LINE_MOST = 0.22, 1.0  # darkness of the line where lids meet: about
 WET_RIM = 0.12  # of the eye's width: what shines at the lower lid's edge, and is hidden when lids meet
 LINE_HALF = 0.024  # of the eye's width: half its breadth
 SHADOW, SHADOW_RAISED, SHADOW_REACH = 0.4, 0.3, 0.09  # of a closing and a raised lid: depth, reach in the eye's width
-LID_SHADED, LID_SHADED_SOFT = 0.08, 0.06  # of the eye's width: what the resting lid's edge darkens of the eye, and fades
+LID_SHADED, LID_SHADED_SOFT = 0.08, 0.06  # of the eye's width: what the resting lid darkens of the eye, fading
 
 
 class Eye(torch.nn.Module):
@@ -165,8 +165,8 @@ class Eye(torch.nn.Module):
         return torch.minimum(lifted, upper - spare), torch.maximum(lowered, lower + spare)
 
     def _bared(self, below, raised_px) -> torch.Tensor:
-        """How much (B, 1, h, w), 0-1, of what lies `below` pixels under the resting upper lid's edge was its skin, lashes
-        and shadow, and is bared when it is raised."""
+        """How much (B, 1, h, w), 0-1, of what lies `below` pixels under the resting upper lid's edge was its skin,
+        lashes and shadow, and is bared when it is raised."""
         return smooth_ramp((LID_SHADED - below / self.width) / LID_SHADED_SOFT) * raised_px.clamp(max=1)
 
     def _eyeball(self, texture, place, texels, turn, bared) -> torch.Tensor:
