@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from talkface.rendering.canvas import texture
+from talkface.rendering.drawings import Paper
 from talkface.rendering.eye_plates import LASH_LENGTH, OVERSAMPLE, eye_plates
 from talkface.rendering.eye_shapes import EYES, TABLE, EyeShape, eye_shape, eye_shapes, shut_if_hidden
 from talkface.rendering.eyes import Eye
@@ -271,6 +272,30 @@ def test_eyes_behind_dark_glasses_are_left_alone_and_those_of_dark_skin_blink():
     hidden = still.copy()
     hidden[50:100, 40:120] = hidden[50:100, 40:120] * 0.2
     assert all(eye.is_closed for eye in shut_if_hidden(hidden, [shape, shape], SKIN / 255))
+
+
+def test_eyes_in_the_shade_blink_where_the_skin_about_them_is_brighter():
+    """Dark glasses are as dark as the eye, and reach beyond it."""
+    shape = almond()
+    still = picture(shape)
+    xy = np.stack(np.meshgrid(np.arange(SIZE_PX), np.arange(SIZE_PX)), -1).astype(np.float32)
+    still[shape.inside(xy) > -2] = 40
+    assert not shut_if_hidden(still, [shape, shape], SKIN / 255)[0].is_closed
+
+
+def test_a_closed_lid_in_a_line_drawing_is_bare_paper_and_in_a_hatched_shadow_no_paler_than_what_is_around():
+    shape = almond()
+    still = picture(shape, np.array([230, 230, 230]))
+    still[40:66:3, 30:130] = 20  # strokes above the eye
+    still[95:120:3, 30:130] = 20
+    lid = (slice(70, 82), slice(70, 90))
+    tone = [eye_plates(still, shape, page).lid[:3] for page in (None, Paper(np.full(3, 230, np.float32), 1.0))]
+    at = (slice(None), *(slice(int(OVERSAMPLE * (s.start - o)), int(OVERSAMPLE * (s.stop - o)))
+                         for s, o in zip(lid, (35, 35), strict=True)))  # fmt: skip
+    assert tone[1][at].min() > 205 > 180
+    shadow = (0.4 * still).astype(np.uint8)
+    shaded = eye_plates(shadow, shape, Paper(np.full(3, 230, np.float32), 1.0)).lid[:3]
+    assert shaded[at].max() < 0.4 * 230 * 1.15
 
 
 def test_a_closed_eye_of_the_portrait_is_left_alone():

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
+from talkface.rendering.drawings import Paper
 from talkface.rendering.eye_plates import LASH_BESIDE, LASH_COLUMNS, LASH_LENGTH, LASH_ROWS, OVERSAMPLE, eye_plates
 from talkface.rendering.eye_shapes import TABLE, EyeShape
 from talkface.rendering.sampling import Patch, read_tables, sample_plate, sample_texture
@@ -40,7 +41,7 @@ LID_SHADED, LID_SHADED_SOFT = 0.08, 0.06  # of the eye's width: what the resting
 class Eye(torch.nn.Module):
     """One eye, ready to move."""
 
-    def __init__(self, still: np.ndarray, shape: EyeShape) -> None:
+    def __init__(self, still: np.ndarray, shape: EyeShape, paper: Paper | None = None) -> None:
         super().__init__()
         self.width = shape.width
         self.iris_radius = shape.iris_radius
@@ -59,7 +60,7 @@ class Eye(torch.nn.Module):
         self.register_buffer("origin", torch.from_numpy(np.asarray(shape.corner, np.float32)))
         self.register_buffer("axes", torch.from_numpy(np.stack([shape.along, shape.down]).astype(np.float32)))
         self.register_buffer("edges", torch.from_numpy(np.stack([shape.upper, shape.lower, _meeting(shape)])))
-        plates = eye_plates(still, shape)
+        plates = eye_plates(still, shape, paper)
         for name in ("white", "iris", "lid", "lashes", "line"):
             self.register_buffer(name, torch.from_numpy(getattr(plates, name)))
         self.register_buffer("plate_corner", torch.tensor([plates.left, plates.top]))
