@@ -23,7 +23,7 @@ BROW_FROM = 0.1  # of the eye's width above the lid's edge: lashes, which no bro
 BROW_USUAL, BROW_LEAST = 0.45, 0.2  # of the eye's width from lid to brow: as in half of the faces, and at least
 DARK_GLASS, GLASS_AROUND = 0.4, 0.12
 """Of the skin's brightness, and of the eye's width: an eye with what lies so far above and below it is brighter
-somewhere (.45 and more in all but two of 3,900 pictures, whose eyes are lost in black), dark glasses are not (.21)."""
+somewhere (.45 and more in all but two of 3,900 pictures, whose eyes are lost in black), dark glasses are not (.25)."""
 BRIGHTEST_PERCENT = 90  # of these pixels
 CLOSED_BESIDE_CLOSED = 0.22  # eyes shut together: where one is shut, so is one that is read as hardly open
 
