@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from talkface.rendering.canvas import texture
+from talkface.rendering.drawings import Paper
 from talkface.rendering.eye_plates import LASH_LENGTH, OVERSAMPLE, eye_plates
 from talkface.rendering.eye_shapes import EYES, TABLE, EyeShape, eye_shape, eye_shapes, shut_if_hidden
 from talkface.rendering.eyes import Eye
@@ -273,6 +274,30 @@ def test_eyes_behind_dark_glasses_are_left_alone_and_those_of_dark_skin_blink():
     assert all(eye.is_closed for eye in shut_if_hidden(hidden, [shape, shape], SKIN / 255))
 
 
+def test_eyes_in_the_shade_blink_where_the_skin_about_them_is_brighter():
+    """Dark glasses are as dark as the eye, and reach beyond it."""
+    shape = almond()
+    still = picture(shape)
+    xy = np.stack(np.meshgrid(np.arange(SIZE_PX), np.arange(SIZE_PX)), -1).astype(np.float32)
+    still[shape.inside(xy) > -2] = 40
+    assert not shut_if_hidden(still, [shape, shape], SKIN / 255)[0].is_closed
+
+
+def test_a_closed_lid_in_a_line_drawing_is_bare_paper_and_in_a_hatched_shadow_no_paler_than_what_is_around():
+    shape = almond()
+    still = picture(shape, np.array([230, 230, 230]))
+    still[40:66:3, 30:130] = 20  # strokes above the eye
+    still[95:120:3, 30:130] = 20
+    lid = (slice(70, 82), slice(70, 90))
+    tone = [eye_plates(still, shape, page).lid[:3] for page in (None, Paper(np.full(3, 230, np.float32), 1.0))]
+    at = (slice(None), *(slice(int(OVERSAMPLE * (s.start - o)), int(OVERSAMPLE * (s.stop - o)))
+                         for s, o in zip(lid, (35, 35), strict=True)))  # fmt: skip
+    assert tone[1][at].min() > 205 > 180
+    shadow = (0.4 * still).astype(np.uint8)
+    shaded = eye_plates(shadow, shape, Paper(np.full(3, 230, np.float32), 1.0)).lid[:3]
+    assert shaded[at].max() < 0.4 * 230 * 1.15
+
+
 def test_a_closed_eye_of_the_portrait_is_left_alone():
     shape = replace(almond(), is_closed=True)
     frame = torch.zeros(1, 3, 8, 8)
@@ -291,14 +316,32 @@ def test_lashes_of_no_closing_lid_reach_further_than_they_are_long():
         assert np.abs(closing[beyond] - open_eye[beyond]).max() < 12
 
 
-def test_narrow_eyes_open_as_far_in_surprise_as_open_ones():
-    def raised_px(shape: EyeShape) -> float:
-        eye, lids = Eye(picture(shape), shape), torch.tensor([[0.0, 0.0, 1.0]])
-        upper, lower, meeting = (edge.view(1, 1, 1, -1) for edge in eye.edges)
-        still, surprised = (eye._lids(upper, lower, meeting, w * lids, torch.zeros(1))[0] for w in (0, 1))
-        return float((still - surprised).max())
+def raised_px(shape: EyeShape) -> float:
+    """How far the upper lid goes up when it goes as far as it can."""
+    eye, lids = Eye(picture(shape), shape), torch.tensor([[0.0, 0.0, 1.0]])
+    upper, lower, meeting = (edge.view(1, 1, 1, -1) for edge in eye.edges)
+    still, surprised = (eye._lids(upper, lower, meeting, w * lids, torch.zeros(1))[0] for w in (0, 1))
+    return float((still - surprised).max())
 
+
+def test_narrow_eyes_open_further_in_surprise_than_eyes_that_show_their_irises_already():
     wide = almond()
-    narrow = replace(wide, upper=0.7 * wide.upper, lower=0.7 * wide.lower)
-    assert raised_px(wide) > 5
-    assert raised_px(narrow) == pytest.approx(raised_px(wide), rel=0.05)
+    narrow = replace(wide, upper=0.5 * wide.upper, lower=0.5 * wide.lower)
+    bare = replace(wide, iris_radius=9.0)
+    assert raised_px(narrow) > raised_px(wide) + 2
+    assert raised_px(bare) == pytest.approx(raised_px(wide), rel=0.2)
+    shown_px = wide.iris[1] - wide.iris_radius - (80 + wide.upper.min() - raised_px(wide))
+    assert 0 < shown_px < 0.1 * WIDTH_PX
+
+
+def test_a_raised_lid_bares_the_eye_and_not_its_own_skin_and_lashes():
+    shape = almond()
+    still = picture(shape)
+    raised = draw(still, shape, (0.0, 0.0, 1.0))
+    above_px = slice(int(80 - 12 - 0.6 * raised_px(shape)), 68)
+    iris, white = raised[above_px, 80], raised[above_px, 66]
+    assert np.abs(draw(still, shape)[above_px, 80] - still[above_px, 80]).max() < 0.6
+    assert iris.max() < 0.5 * SKIN.min() or iris.min() > 100  # the iris or the white above it: no lashes, no skin
+    assert np.ptp(white, axis=-1).max() < 12  # grey, as the eye's white is; the skin is not
+    # and the lashes go up with the edge, which they stay above
+    assert raised[int(80 - 12 - raised_px(shape)) - 3, 80].max() < 0.5 * SKIN.max()

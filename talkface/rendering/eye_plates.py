@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from talkface.rendering.drawings import Paper
 from talkface.rendering.eye_shapes import TABLE, EyeShape
 from talkface.rendering.fields import blur, push_pull, smoothstep
 
@@ -17,6 +18,7 @@ OVERSAMPLE = 2
 REACH = 0.75  # of the eye's width: half a side of the plates
 UNSEEN_IRIS = 50.0  # grey level where the portrait shows nothing of an iris
 
+WHITE_SHADED = 0.03  # of the eye's width: so near its upper lid's edge the white is no white
 WHITE_LIT = 0.3  # share of the visible white that is taken for fully lit
 WHITE_RISES = 0.5  # of the iris's radius: over how much the filled white gets as bright as that
 
@@ -26,6 +28,7 @@ FADE = 1.9  # of that reach: where the painted skin has become the portrait's ow
 STILL_FROM = 0.7  # of that reach: whatever lies nearer moves with the lid
 EDGE_TO, EDGE_WIDE, EDGE_SHARP = 2.2, 0.05, 0.43  # up to where, over how much of the eye's width, how steep
 SKIN_TONES = (0.82, 1.18)  # of the brightness around it: what is darker or brighter is no skin
+PAPER_AROUND, PALEST_PERCENT = 2.5, 95  # of that reach: where paper is looked for, and what is taken for it
 SKIN_AROUND = 0.12  # of the eye's width: what counts as around
 SKIN_SOFT = 0.035  # of the eye's width: how smooth the painted skin is
 GRAIN_COARSE, GRAIN_LEVELS = 0.045, 6.0  # of the eye's width; the skin's own texture, at most so strong
@@ -65,14 +68,14 @@ class EyePlates:
     top: float
 
 
-def eye_plates(still: np.ndarray, shape: EyeShape) -> EyePlates:
-    """Complete what the lids hide and what a closed lid would show."""
+def eye_plates(still: np.ndarray, shape: EyeShape, paper: Paper | None = None) -> EyePlates:
+    """Complete what the lids hide and what a closed lid would show, which is bare `paper` in a line drawing."""
     reach = REACH * shape.width
     left, top = np.floor(shape.corner + shape.along * shape.width / 2 - reach)
     at = np.arange(int(2 * OVERSAMPLE * np.ceil(reach))) / OVERSAMPLE
     xy = np.stack(np.meshgrid(left + at, top + at), -1)
     picture = _bilinear(still.astype(np.float32), xy)
-    lid = _lid(picture, xy, shape)
+    lid = _lid(picture, xy, shape, paper)
     lashes, line = _lashes(still, lid, shape, (left, top))
     return EyePlates(*_eyeball(picture, xy, shape), lid, lashes, line, float(left), float(top))
 
@@ -80,8 +83,9 @@ def eye_plates(still: np.ndarray, shape: EyeShape) -> EyePlates:
 def _eyeball(picture: np.ndarray, xy: np.ndarray, shape: EyeShape) -> tuple[np.ndarray, np.ndarray]:
     """White (3, h, w) and iris (4, h, w)."""
     inside = shape.inside(xy)
+    unshaded = np.minimum(inside, shape.inside(xy - WHITE_SHADED * shape.width * shape.down))
     from_iris = np.linalg.norm(xy - shape.iris, axis=-1)
-    white_known = (inside > 1.0) & (from_iris > 1.22 * shape.iris_radius)
+    white_known = (unshaded > 1.0) & (from_iris > 1.22 * shape.iris_radius)
     if white_known.sum() < 12:
         white_known = (inside > 0.3) & (from_iris > shape.iris_radius)
     if white_known.sum() < 4:
@@ -103,7 +107,7 @@ def _lit(white: np.ndarray, picture: np.ndarray, known: np.ndarray, shape: EyeSh
     return (white + np.clip(bright[:, None, None] - white, 0, None) * smoothstep(away)).astype(np.float32)
 
 
-def _lid(picture: np.ndarray, xy: np.ndarray, shape: EyeShape) -> np.ndarray:
+def _lid(picture: np.ndarray, xy: np.ndarray, shape: EyeShape, paper: Paper | None) -> np.ndarray:
     """Skin in place of the eye, grown in from all around, and its coverage (4, h, w)."""
     away, texels = _away(xy, shape), shape.width * OVERSAMPLE
     tone, known = _skin(picture.mean(-1), away, SKIN_AROUND * texels)
@@ -113,10 +117,18 @@ def _lid(picture: np.ndarray, xy: np.ndarray, shape: EyeShape) -> np.ndarray:
     if known.sum() < 4:
         return np.concatenate([colour, np.zeros((1, *away.shape))]).astype(np.float32)
     skin = blur(push_pull(colour, known, smooth=60), SKIN_SOFT * texels)
+    if paper:
+        skin += paper.share * (_bare(paper, picture[(away > 1) & (away < PAPER_AROUND)]) - skin)
     skin = np.clip(skin * _relief(xy, shape) + _grain(colour, xy, shape), 0, 255)
     still = blur(things, 0.5 * SKIN_SOFT * texels) * smoothstep((away - STILL_FROM) / (1 - STILL_FROM))
     cover = np.maximum(smoothstep((FADE - away) / (FADE - 1)), still)
     return np.concatenate([skin * (1 - still) + colour * still, cover[None]]).astype(np.float32)
+
+
+def _bare(paper: Paper, around: np.ndarray) -> np.ndarray:
+    """Colour (3, 1, 1) of a lid without lines: the paper, as far as any shows in the pixels (n, 3) around."""
+    palest = np.percentile(around.mean(-1), PALEST_PERCENT) if len(around) else 255
+    return (paper.colour * min(1, palest / max(paper.colour.mean(), 1)))[:, None, None]
 
 
 def _away(xy: np.ndarray, shape: EyeShape) -> np.ndarray:

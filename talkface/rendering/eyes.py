@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
+from talkface.rendering.drawings import Paper
 from talkface.rendering.eye_plates import LASH_BESIDE, LASH_COLUMNS, LASH_LENGTH, LASH_ROWS, OVERSAMPLE, eye_plates
 from talkface.rendering.eye_shapes import TABLE, EyeShape
 from talkface.rendering.sampling import Patch, read_tables, sample_plate, sample_texture
@@ -19,7 +20,8 @@ LIDS_FOLLOW_UP = (0.75, 0.525)  # of the iris's way: how far the upper and the l
 LIDS_FOLLOW_DOWN = (0.65, 0.75)  # so that the eye stays whole: lids that cut the iris hide where it looks
 NARROW, OPEN = 0.18, 0.33  # apertures: so far goes the lid of an open eye, and that of a slit not at all
 SQUINT_LOWERS = 0.22  # of the opening: how far the upper lid comes down in a squint
-WIDE_RAISES = 0.34  # of an open eye's opening: how far it goes up in surprise
+WIDE_SHOWS = 0.05  # of the eye's width: how much white above the iris a lid bares that is raised as far as it goes
+WIDE_RAISES = (0.08, 0.16)  # of the eye's width: how far that is at least and at most
 LID_STRETCH = 0.75  # of the skin between lid and brow: how much of it a closing lid pulls down
 LID_LEAST = 0.5  # of that skin: what stays of it above a raised lid
 LID_SPARE = 0.045  # of the eye's width: how far from its landmarks a moving lid's edge begins
@@ -32,13 +34,14 @@ MEETING_SOFT = 0.05  # of the eye's width
 LINE_LEAST, LINE_MOST = 0.22, 1.0  # darkness of the line where lids meet: about as measured where the open lid ends
 WET_RIM = 0.12  # of the eye's width: what shines at the lower lid's edge, and is hidden when lids meet
 LINE_HALF = 0.024  # of the eye's width: half its breadth
-SHADOW, SHADOW_REACH = 0.4, 0.09  # of a closing lid on the eyeball: depth, and reach in the eye's width
+SHADOW, SHADOW_RAISED, SHADOW_REACH = 0.4, 0.3, 0.09  # of a closing and a raised lid: depth, reach in the eye's width
+LID_SHADED, LID_SHADED_SOFT = 0.08, 0.06  # of the eye's width: what the resting lid darkens of the eye, fading
 
 
 class Eye(torch.nn.Module):
     """One eye, ready to move."""
 
-    def __init__(self, still: np.ndarray, shape: EyeShape) -> None:
+    def __init__(self, still: np.ndarray, shape: EyeShape, paper: Paper | None = None) -> None:
         super().__init__()
         self.width = shape.width
         self.iris_radius = shape.iris_radius
@@ -48,7 +51,8 @@ class Eye(torch.nn.Module):
         self.half_width = int(np.ceil(0.75 * shape.width))
         self.half_height = int(np.ceil(0.85 * shape.width))
         self.opening_px = max(shape.aperture * shape.width, 1.0)
-        self.raises = WIDE_RAISES * float(np.clip(OPEN / max(shape.aperture, NARROW), 1, None))  # slits open as far
+        raises_px = np.clip(shape.iris_covered_px + WIDE_SHOWS * shape.width, *(np.array(WIDE_RAISES) * shape.width))
+        self.raises = float(raises_px) / self.opening_px
         upper_down, lower_down = LIDS_FOLLOW_DOWN
         self.follow_down = upper_down * float(np.clip((shape.aperture - NARROW) / (OPEN - NARROW), 0, 1)), lower_down
         centre = shape.corner + shape.along * shape.width / 2
@@ -56,7 +60,7 @@ class Eye(torch.nn.Module):
         self.register_buffer("origin", torch.from_numpy(np.asarray(shape.corner, np.float32)))
         self.register_buffer("axes", torch.from_numpy(np.stack([shape.along, shape.down]).astype(np.float32)))
         self.register_buffer("edges", torch.from_numpy(np.stack([shape.upper, shape.lower, _meeting(shape)])))
-        plates = eye_plates(still, shape)
+        plates = eye_plates(still, shape, paper)
         for name in ("white", "iris", "lid", "lashes", "line"):
             self.register_buffer(name, torch.from_numpy(getattr(plates, name)))
         self.register_buffer("plate_corner", torch.tensor([plates.left, plates.top]))
@@ -102,8 +106,10 @@ class Eye(torch.nn.Module):
         skin = torch.lerp(lid, cheek, (v - (upper_now + lower_now) / 2 + 0.5).clamp(0, 1))
         show = torch.minimum(v - upper_now, lower_now - v) + 0.5
         show = torch.where((u > 0) & (u < 1), show, 0.0).clamp(0, 1)
-        ball = self._eyeball(texture, place, texels, turn, show)
-        shadow = SHADOW * closing * torch.exp((upper_now - v).clamp(max=0) / (SHADOW_REACH * self.width))
+        raised_px = (upper - upper_now).clamp_min(0)
+        ball = self._eyeball(texture, place, texels, turn, self._bared(v - upper, raised_px))
+        dark = torch.maximum(SHADOW * closing, SHADOW_RAISED * (raised_px / (SHADOW_REACH * self.width)).clamp(max=1))
+        shadow = dark * torch.exp((upper_now - v).clamp(max=0) / (SHADOW_REACH * self.width))
         colour = torch.lerp(skin, ball * (1 - shadow), show)
         return colour * (1 - share * self._lashes(u, v - upper_now, closing))
 
@@ -159,14 +165,19 @@ class Eye(torch.nn.Module):
         lowered = v - (lower_now - lower) * _ease(below)
         return torch.minimum(lifted, upper - spare), torch.maximum(lowered, lower + spare)
 
-    def _eyeball(self, texture, place, texels, turn, show) -> torch.Tensor:
+    def _bared(self, below, raised_px) -> torch.Tensor:
+        """How much (B, 1, h, w), 0-1, of what lies `below` pixels under the resting upper lid's edge was its skin,
+        lashes and shadow, and is bared when it is raised."""
+        return smooth_ramp((LID_SHADED - below / self.width) / LID_SHADED_SOFT) * raised_px.clamp(max=1)
+
+    def _eyeball(self, texture, place, texels, turn, bared) -> torch.Tensor:
         white = sample_plate(self.white, texels)
         shift = turn.view(-1, 2, 1, 1) * OVERSAMPLE
         iris = sample_plate(self.iris, texels - shift)
-        moved = torch.lerp(white, iris[:, :3], iris[:, 3:])
+        painted = torch.lerp(white, iris[:, :3], iris[:, 3:])
         rest = sample_texture(texture, place)
-        amount = turn.norm(dim=1).view(-1, 1, 1, 1).clamp(0, 1)
-        return torch.lerp(rest, moved, amount)
+        moves = turn.norm(dim=1).view(-1, 1, 1, 1).clamp(0, 1)
+        return torch.lerp(rest, painted, torch.maximum(moves, bared))
 
 
 def _meeting(shape: EyeShape) -> np.ndarray:

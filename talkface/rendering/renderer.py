@@ -12,6 +12,7 @@ import torch
 from talkface.landmarks import SURFACE_COUNT
 from talkface.pose import rotation
 from talkface.rendering.canvas import Canvas, make_canvas, still_frame, texture
+from talkface.rendering.drawings import paper
 from talkface.rendering.eye_shapes import EYES, EyeShape, eye_shapes, sclera_colour, shut_if_hidden
 from talkface.rendering.eyes import Eye
 from talkface.rendering.glasses import glasses
@@ -84,7 +85,8 @@ class Renderer:
         moving = head_basis[:, window.rows, window.columns]
         self.head = Sheet(whole, moving, window.rows, window.columns, canvas, pivot).to(self.device)
         self.stage = Stage(self.head, view, window, self.device)
-        self.eyes = [Eye(self.still, shape).to(self.device) for shape in shapes]
+        drawn_on = paper(self.still, canvas.landmarks)
+        self.eyes = [Eye(self.still, shape, drawn_on).to(self.device) for shape in shapes]
         plates = make_plates(fit, canvas, line, light, own)
         edge = teeth_edge(own, line)
         self.mouth = Mouth(fit, canvas, fields, line, plates, edge, light, pivot, Refiner.load()).to(self.device)
