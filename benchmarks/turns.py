@@ -83,11 +83,8 @@ def measure(renderer: Renderer) -> Damage:
 
 
 def report(damages: list[Damage]) -> str:
-    """One row per group of poses: medians, means and the worst portrait."""
-    lines = [
-        "| turn | poses | folded, mean % | smeared, mean % | worst portrait, folded and smeared % |",
-        "|---" * 5 + "|",
-    ]
+    """One row per group of poses: means over the portraits, and the worst of them."""
+    lines = ["| turn | poses | folded, % | smeared, % | both, worst portrait, % |", "|---" * 5 + "|"]
     first = 0
     for name, group in POSES.items():
         columns = slice(first, first := first + len(group))
