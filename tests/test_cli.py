@@ -250,7 +250,14 @@ def test_being_interrupted_leaves_nothing_behind(portrait, speech, tmp_path, num
     command += ["-o", str(tmp_path / "out.mp4")]
     environment = {**os.environ, "PAUSE_S": "0.05", "TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # the tests may run under nohup
+    )
     part = tmp_path / f"out.mp4.{process.pid}.part"
     wait_for(lambda: part.exists() and children(process.pid))
     started = children(process.pid)

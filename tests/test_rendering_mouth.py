@@ -12,6 +12,7 @@ from talkface.rendering.plates import _lowering
 from talkface.rendering.renderer import Renderer
 from talkface.space import MotionSpace
 from tests.test_rendering_lip_edges import landmarks
+from tests.test_rendering_renderer import pose
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +144,15 @@ def test_a_lip_that_was_parted_shows_nothing_past_its_edge_while_it_speaks(rende
     assert torch.equal(rests, places)
     height = ((speaks - edge.view(1, 2, 1, 1))[0, :, :, 0] * mouth.axes[1][:, None]).sum(0)
     torch.testing.assert_close(height, torch.tensor([-9.0, *[-ON_LIP_PX] * 3, 40.0]), rtol=0, atol=0.1)
+
+
+def test_below_a_lowered_chin_the_mouth_changes_nothing(analysis, monkeypatch):
+    """There the patch shows places that its sheets do not reach: a collar would tear at its border."""
+    renderer = Renderer(analysis.image, analysis.fit, analysis.crop, size=512)
+    nods = np.concatenate([pose(headPitch=-10, headYaw=yaw, speaking=1) for yaw in (-12, 0, 12)])
+    whole = renderer.draw(nods).astype(int)
+    monkeypatch.setattr(renderer.mouth, "draw", lambda *_: None)
+    head = renderer.draw(nods).astype(int)
+    chin = int((analysis.fit.landmarks[152, 1] - analysis.crop.y0) * renderer.size / analysis.crop.size)
+    neck = np.s_[:, chin + renderer.size // 16 :]
+    assert np.abs(whole - head)[neck].max() <= 8

@@ -117,6 +117,7 @@ class Mouth(torch.nn.Module):
             on_upper, on_lower = self._off_line(place_upper, gap, 0), self._off_line(place_lower, gap, 1)
         else:
             on_upper, on_lower = self._on_lip(place_upper, speaking, 0), self._on_lip(place_lower, speaking, 1)
+        known = self._fine((self.lower.depth_inside(place_lower) / FADE_PX).clamp(0, 1))
         on_upper, on_lower, target = self._fine(on_upper), self._fine(on_lower), self._fine(coarse)
         show_upper, show_lower, meet = edges.shows(target, LINE * self.length)
         hole = (1 - show_upper - show_lower).clamp_min(0)
@@ -130,7 +131,8 @@ class Mouth(torch.nn.Module):
         colour = torch.lerp(colour, inside, hole)
         colour = refine(self.refiner, colour, painted, target, edges.frame(self.length))
         patch = Patch(scene.area, left, top, *colour.shape[-2:])
-        patch.write(frames, torch.lerp(patch.read(frames), colour, _faded(*colour.shape[-2:], colour.device)))
+        shown = _faded(*colour.shape[-2:], colour.device) * known
+        patch.write(frames, torch.lerp(patch.read(frames), colour, shown))
 
     def _move_edge(self, sheet: Sheet, flow: torch.Tensor, edge: int) -> torch.Tensor:
         """Where the flow takes an edge of the lips: (B, 2, n)."""

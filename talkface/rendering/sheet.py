@@ -189,6 +189,10 @@ class Sheet(torch.nn.Module):
         """Read a field (B, C, h, w) of this sheet at canvas positions (B, 2, H, W): (B, C, H, W)."""
         return _read(field, xy * self.unit + self.unit_origin)
 
+    def depth_inside(self, xy: torch.Tensor) -> torch.Tensor:
+        """Pixels (B, 1, H, W) from canvas positions (B, 2, H, W) to this sheet's nearest border, below 0 outside."""
+        return ((1 - (xy * self.unit + self.unit_origin).abs()) / self.unit).amin(1, keepdim=True)
+
     def invert(
         self, flow: torch.Tensor, target: torch.Tensor, start: torch.Tensor, shares: tuple[float, ...] = (1.0,) * 5
     ) -> torch.Tensor:
