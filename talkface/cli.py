@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,8 @@ from talkface.options import RenderOptions, option_default, option_help, parse_e
 # busy machine a render took nine times as long. They, and numpy's, read these wishes once, when they are loaded.
 POLITE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 LIVE_LINK_FPS = 60.0
-HEED_AGAIN_S = 0.05
+HEED_AGAIN_S = 0.05  # see `_heed`
+COMPILED = frozenset({"numpy", "scipy", "torch"})  # packages whose loading is not interrupted
 REPORT = "This is a bug in talkface: run again with -v and report what it prints."
 
 app = typer.Typer(
@@ -283,12 +284,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _heed(_number: int, _frame: object) -> None:
-    """Interrupt; but while torch is being loaded, whose compiled parts abort at exceptions, a little later."""
-    spec = getattr(sys.modules.get("torch"), "__spec__", None)
-    if getattr(spec, "_initializing", False) and hasattr(signal, "setitimer"):
+    """Interrupt; but while something compiled is being loaded, which at exceptions aborts or says that it is broken, a
+    little later."""
+    if _is_loading(COMPILED) and hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, HEED_AGAIN_S)
     else:
         raise KeyboardInterrupt
+
+
+def _is_loading(packages: Container[str]) -> bool:
+    """Whether a module of these packages is just being imported."""
+    return any(
+        name.partition(".")[0] in packages and getattr(getattr(module, "__spec__", None), "_initializing", False)
+        for name, module in list(sys.modules.items())
+    )
 
 
 def _command_path(error: Exception) -> str:

@@ -286,13 +286,14 @@ def test_being_interrupted_while_loading_is_no_different(portrait, tone, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == [tone.name]
 
 
-def test_an_interrupt_waits_until_torch_is_loaded(render, tmp_path, monkeypatch):
+@pytest.mark.parametrize("module", ["torch", "numpy", "scipy.linalg"])
+def test_an_interrupt_waits_until_compiled_code_is_loaded(render, tmp_path, monkeypatch, module):
     """An exception inside the start of compiled code would abort the program, or become some other error."""
     loading = SimpleNamespace(__spec__=SimpleNamespace(_initializing=True))
     seen = []
 
     def load(*_):
-        monkeypatch.setitem(sys.modules, "torch", loading)
+        monkeypatch.setitem(sys.modules, module, loading)
         signal.raise_signal(signal.SIGINT)
         seen.append("still loading")
         loading.__spec__._initializing = False
