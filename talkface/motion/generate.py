@@ -64,7 +64,7 @@ EARLY_S, DRAWS = 3.0, 4
 """A face that neither blinks nor stirs soon looks dead: the first window is drawn until one does, at most so often."""
 
 LIVELY_DEG = 4.0
-"""Spread of the head's angles in these first seconds: about every other draw has it."""
+"""Spread of the head's angles in these first seconds: about every sixth draw has it."""
 
 SMOOTHING = {
     axis_names(*POSE_AXES, *UPPER_AXES): np.array([1, 4, 6, 4, 1], np.float32) / 16,
