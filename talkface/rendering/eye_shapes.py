@@ -161,16 +161,21 @@ def _brow(marks: np.ndarray, along: np.ndarray, down: np.ndarray, width: float, 
 def shut_if_hidden(still: np.ndarray, shapes: list[EyeShape], skin: np.ndarray) -> list[EyeShape]:
     """The same eyes, none of which moves if all are much darker than the `skin` (3,) 0-1: a blink would paint skin on
     dark glasses."""
-    grid = np.stack(np.meshgrid(*(np.arange(n) for n in still.shape[1::-1])), -1).astype(np.float32)
+    grid = _pixel_centres(still)
     inside = [still[shape.inside(grid) > -GLASS_AROUND * shape.width].mean(-1) for shape in shapes]
     brightest = [np.percentile(light, BRIGHTEST_PERCENT) for light in inside if len(light)]
     hidden = bool(brightest) and max(brightest) < DARK_GLASS * 255 * skin.mean()
     return [replace(shape, is_closed=shape.is_closed or hidden) for shape in shapes]
 
 
+def _pixel_centres(still: np.ndarray) -> np.ndarray:
+    """Positions (S, S, 2) of a picture's pixels."""
+    return np.stack(np.meshgrid(*(np.arange(n) for n in still.shape[1::-1])), -1).astype(np.float32)
+
+
 def sclera_colour(still: np.ndarray, shapes: list[EyeShape]) -> np.ndarray | None:
     """Colour (3,) 0-1 of the lit white of the eyes, None where hardly any is visible."""
-    grid = np.stack(np.meshgrid(*(np.arange(n) for n in still.shape[1::-1])), -1).astype(np.float32)
+    grid = _pixel_centres(still)
     pixels = []
     for shape in shapes:
         seen = (shape.inside(grid) > 1.5) & (np.linalg.norm(grid - shape.iris, axis=-1) > 1.25 * shape.iris_radius)

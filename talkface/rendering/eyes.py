@@ -143,11 +143,12 @@ class Eye(torch.nn.Module):
             turn_down * torch.where(turn_down > 0, down, up)
             for up, down in zip(LIDS_FOLLOW_UP, self.follow_down, strict=True)
         )
-        upper_open = upper + upper_most * profile + opening * (SQUINT_LOWERS * squint - self.raises * wide)
+        asked = SQUINT_LOWERS * squint - self.raises * wide
+        upper_open = upper + upper_most * profile + opening * asked
         lower_open = lower + lower_most * profile - opening * 0.30 * squint
         upper_now = torch.lerp(upper_open, meeting + 0.6, blink)
         lower_now = torch.lerp(lower_open, meeting, blink)
-        held = upper_most / self.opening_px + SQUINT_LOWERS * squint - self.raises * wide
+        held = upper_most / self.opening_px + asked
         closing = torch.lerp(held, torch.ones_like(held), blink).clamp(0, 1)
         return upper_now, torch.maximum(lower_now, torch.minimum(upper_now, meeting)), closing
 

@@ -153,8 +153,8 @@ class Sheet(torch.nn.Module):
         self.register_buffer("centres", torch.from_numpy(np.stack([x, y])))
         self.register_buffer("positions", _channels_first(fields.positions[rows, columns]).flatten())
         self.register_buffer("basis", _channels_first(basis).flatten(1))
-        sideways_and_up = fields.rigidity[rows, columns]
-        self.register_buffer("rigidity", _channels_first(sideways_and_up[..., [0, 1, 1]]))
+        x_y_z = fields.rigidity[rows, columns][..., [0, 1, 1]]  # a nearer place is seen higher or lower
+        self.register_buffer("rigidity", _channels_first(x_y_z))
         self.register_buffer("pivot", torch.as_tensor(pivot, dtype=torch.float32).view(3, 1))
         camera: Camera = canvas.camera
         self.register_buffer("focal", torch.tensor([-camera.focal_px, camera.focal_px], dtype=torch.float32).view(2, 1))
